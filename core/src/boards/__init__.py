@@ -1,0 +1,49 @@
+"""Boards: generate images, audio, video, text and models with any installed provider."""
+
+from boards.artifacts import Artifact
+from boards.boards import Boards
+from boards.errors import (
+    BoardsError,
+    Failure,
+    GenerationCanceledError,
+    GenerationError,
+    GenerationFailedError,
+    GenerationUnresolvedError,
+    InvalidInputError,
+    NotFoundError,
+    PluginError,
+    Problem,
+    ProviderError,
+    SettingsError,
+    SpecError,
+    StorageError,
+    StoreError,
+    UnavailableError,
+)
+from boards.events import Event
+from boards.generations import Cost, Generation, Progress
+
+__all__ = [
+    "Artifact",
+    "Boards",
+    "BoardsError",
+    "Cost",
+    "Event",
+    "Failure",
+    "Generation",
+    "GenerationCanceledError",
+    "GenerationError",
+    "GenerationFailedError",
+    "GenerationUnresolvedError",
+    "InvalidInputError",
+    "NotFoundError",
+    "PluginError",
+    "Problem",
+    "Progress",
+    "ProviderError",
+    "SettingsError",
+    "SpecError",
+    "StorageError",
+    "StoreError",
+    "UnavailableError",
+]

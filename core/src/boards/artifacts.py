@@ -1,0 +1,109 @@
+"""An artifact: one file or text that a generation produced."""
+
+import mimetypes
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from attrs import field, frozen
+
+__all__ = [
+    "ARTIFACT_TYPES",
+    "REFERENCE_PREFIX",
+    "Artifact",
+    "ArtifactType",
+    "extension_of",
+    "type_of",
+]
+
+ArtifactType = Literal["image", "audio", "video", "text", "model", "intermediate"]
+ARTIFACT_TYPES: tuple[ArtifactType, ...] = get_args(ArtifactType)
+
+REFERENCE_PREFIX = "artifact:"
+"""An input that begins so names a blob of the storage: ``artifact:KEY``."""
+
+# What the platform's own table lacks or spells in a way that no viewer expects.
+_EXTENSIONS = {
+    "audio/flac": "flac",
+    "audio/mpeg": "mp3",
+    "audio/ogg": "ogg",
+    "audio/opus": "opus",
+    "audio/wav": "wav",
+    "audio/x-wav": "wav",
+    "application/json": "json",
+    "application/octet-stream": "bin",
+    "application/x-tar": "tar",
+    "application/zip": "zip",
+    "image/avif": "avif",
+    "image/gif": "gif",
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/svg+xml": "svg",
+    "image/webp": "webp",
+    "model/gltf-binary": "glb",
+    "text/plain": "txt",
+    "text/vtt": "vtt",
+    "application/x-subrip": "srt",
+    "video/mp4": "mp4",
+    "video/quicktime": "mov",
+    "video/webm": "webm",
+}
+
+
+@frozen
+class Artifact:
+    """One output of a generation, kept in the storage.
+
+    Attributes:
+        id: ``GENERATION_ID.INDEX``, the index counting from 0 in the provider's order.
+        type: What it is.
+        mime: The media type, sniffed from the bytes.
+        size: Bytes.
+        sha256: The hash of the bytes, lower-case hex.
+        key: Its name in the storage; equal bytes have equal keys.
+        path: Where it lies as a file, if the storage keeps files.
+        meta: Facts of it that the spec names: ``seed``, ``width``, ``height``, ``duration``.
+    """
+
+    id: str
+    type: ArtifactType
+    mime: str
+    size: int
+    sha256: str
+    key: str
+    path: Path | None = None
+    meta: Mapping[str, Any] = field(factory=dict)
+
+    @property
+    def reference(self) -> str:
+        """The artifact as an input of another generation."""
+        return f"{REFERENCE_PREFIX}{self.key}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The artifact as JSON."""
+        return {
+            "id": self.id,
+            "type": self.type,
+            "mime": self.mime,
+            "path": str(self.path) if self.path else None,
+            "size": self.size,
+            "sha256": self.sha256,
+            "meta": dict(self.meta),
+        }
+
+
+def extension_of(mime: str) -> str:
+    """The file extension of a media type, without a dot; ``bin`` where none is known."""
+    essence = mime.partition(";")[0].strip().lower()
+    if essence in _EXTENSIONS:
+        return _EXTENSIONS[essence]
+    guessed = mimetypes.guess_extension(essence)
+    return guessed[1:] if guessed else "bin"
+
+
+def type_of(mime: str) -> ArtifactType | None:
+    """The artifact type that a media type tells; None where it tells none."""
+    family = mime.partition("/")[0].lower()
+    if family in ("image", "audio", "video", "text", "model"):
+        return family  # type: ignore[return-value]
+    return None

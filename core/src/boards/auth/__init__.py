@@ -1,0 +1,5 @@
+"""Who asks."""
+
+from boards.auth.protocol import Auth, Identity
+
+__all__ = ["Auth", "Identity"]

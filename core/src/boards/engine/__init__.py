@@ -1,0 +1,1 @@
+"""The engine: takes a generation from its intent to its artifacts, once."""

@@ -1,0 +1,331 @@
+"""The engine in one process: store, storage, runner and machine, put together.
+
+It owns the store if it can, takes up what a former owner left, and follows what other processes
+write.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from attrs import evolve
+
+from boards.engine.addresses import AddressPolicy
+from boards.engine.download import Downloader
+from boards.engine.machine import Machine
+from boards.engine.observing import Observers
+from boards.engine.rest import ProviderClient
+from boards.engine.transport import AiohttpTransport, Transport
+from boards.errors import BoardsError, NotFoundError, SettingsError, StoreError
+from boards.events import Event, Happening
+from boards.generations import Attempt, Generation
+
+if TYPE_CHECKING:
+    from boards.registry import Registry
+    from boards.runner import Runner
+    from boards.settings import Settings
+    from boards.storage import Storage
+    from boards.store import Store
+
+__all__ = ["Engine"]
+
+_log = structlog.get_logger("boards.engine")
+
+_FOLLOW: Final = 0.1
+"""Seconds between looks at what other processes wrote."""
+_CONTEND: Final = 1.0
+"""Seconds between tries to become the owner."""
+_SUBMITS: Final = 16
+"""Submits of one provider under way at once, where its spec gives no ``limits.concurrency``."""
+
+
+class Engine:
+    """Runs generations.
+
+    Args:
+        settings: Addresses that are allowed, size limits.
+        registry: Providers and generators.
+        store: The truth.
+        storage: The artifacts' bytes.
+        runner: Calls ``drive``.
+        transport: Carries requests; the default one if None.
+    """
+
+    def __init__(
+        self,
+        settings: "Settings",
+        registry: "Registry",
+        *,
+        store: "Store",
+        storage: "Storage",
+        runner: "Runner",
+        transport: Transport | None = None,
+    ) -> None:
+        self._settings = settings
+        self._registry = registry
+        self.store = store
+        self.storage = storage
+        self._runner = runner
+        self._transport = transport or AiohttpTransport(_policy(settings))
+        self._clients: dict[str, ProviderClient] = {}
+        self._slots: dict[str, asyncio.Semaphore] = {}
+        self._observers = Observers()
+        self._follower: asyncio.Task[None] | None = None
+        self._driving = False
+        self._wants_to_drive = False
+        hooks = registry.hooks
+        self._machine = Machine(
+            store=store,
+            storage=storage,
+            client=self.client,
+            compiled=registry.compiled,
+            slots=self._slot,
+            downloader=Downloader(self._transport, storage, limit=settings.max_output_bytes),
+            hooks=hooks if hooks.implements("boards_before_submit") else None,
+            trouble=self._observers.troubled,
+            flights={},
+            critical=set(),
+        )
+        if hooks.implements("boards_generation_event"):
+            self._hook_tasks: set[asyncio.Task[None]] = set()
+            self._hook_seen: dict[str, int] = {}
+            store.subscribe(self._tell_hooks)
+
+    async def open(self, *, drive: bool) -> None:
+        """Open store and storage; with ``drive``, take up what is live if nobody else does."""
+        await self.store.open()
+        await self.storage.open()
+        self.store.subscribe(self._observers.committed)
+        self._wants_to_drive = drive
+        if drive:
+            self._runner.start(self._machine.drive)
+            await self._contend()
+        self._follower = asyncio.create_task(self._follow())
+
+    async def close(self) -> None:
+        """Begin nothing new, let submits under way be committed, leave."""
+        self._wants_to_drive = False
+        if self._follower is not None:
+            self._follower.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._follower
+        await self._runner.stop()
+        if self._machine.critical:
+            await asyncio.gather(*self._machine.critical, return_exceptions=True)
+        self._observers.close()
+        await self._transport.close()
+        await self.storage.close()
+        await self.store.close()
+
+    @property
+    def driving(self) -> bool:
+        """Whether this process is the one that drives."""
+        return self._driving
+
+    def client(self, name: str) -> ProviderClient:
+        """The client of a provider instance.
+
+        Raises:
+            NotFoundError: There is no such provider.
+        """
+        client = self._clients.get(name)
+        if client is None:
+            spec = self._registry.provider(name).spec
+            client = ProviderClient(name, spec, self._settings, self._transport)
+            self._clients[name] = client
+        return client
+
+    def _slot(self, provider: str) -> asyncio.Semaphore:
+        slot = self._slots.get(provider)
+        if slot is None:
+            limits = self.client(provider).spec.limits
+            slot = asyncio.Semaphore((limits and limits.concurrency) or _SUBMITS)
+            self._slots[provider] = slot
+        return slot
+
+    async def _contend(self) -> None:
+        """Try to become the owner; take up every live generation if so."""
+        self._driving = await self.store.own()
+        if self._driving:
+            async for generation in self.store.live():
+                if generation.phase != "unknown":
+                    self._runner.enqueue(generation.id, at=generation.due_at or 0.0)
+
+    async def _follow(self) -> None:
+        """Look at what other processes wrote, and contend for the store while another owns it."""
+        contended = time.monotonic()
+        while True:
+            await asyncio.sleep(_FOLLOW)
+            try:
+                now = time.monotonic()
+                if self._wants_to_drive and not self._driving and now > contended + _CONTEND:
+                    contended = now
+                    await self._contend()
+                if await self.store.changed_elsewhere():
+                    await self._catch_up()
+            except StoreError as error:
+                _log.warning("the store cannot be followed", error=str(error))
+
+    async def _catch_up(self) -> None:
+        if self._driving:
+            for generation in await self.store.due(time.time()):
+                flight = self._machine.flights.get(generation.id)
+                if flight is not None and generation.canceling:
+                    flight.generation = evolve(flight.generation, canceling=True)
+                self._runner.wake(generation.id)
+        for generation_id in self._observers.waited_for:
+            found = await self.store.get(generation_id)
+            if found is not None:
+                self._observers.committed(found, ())
+
+    async def create(self, generation: Generation, happenings: list[Happening]) -> Generation:
+        """Commit a new generation and have it driven; the earlier one for a used dedupe key."""
+        created = await self.store.create(generation, happenings)
+        if self._driving and created.id == generation.id:
+            await self._machine.board(created)
+            self._runner.enqueue(created.id)
+        return created
+
+    async def wait(self, generation: Generation) -> Generation:
+        """The generation when it ends, or when it is ``unknown`` and waits for a decision.
+
+        Raises:
+            BoardsError: A fault of this machine holds it up: a full disk, say. It is not lost.
+        """
+        future = self._observers.end_of(generation.id)
+        try:
+            now = await self.store.get(generation.id)
+            if now is not None and (now.final or now.phase == "unknown"):
+                return now
+            return await future
+        finally:
+            future.cancel()
+
+    async def run(self, generation: Generation, happenings: list[Happening]) -> Generation:
+        """Create and wait, without a look at the store between."""
+        future = self._observers.end_of(generation.id)
+        try:
+            created = await self.create(generation, happenings)
+            if created.id != generation.id:
+                return await self.wait(created)
+            return await future
+        finally:
+            future.cancel()
+
+    async def cancel(self, generation_id: str) -> Generation:
+        """Wish a generation canceled; its owner asks the provider.
+
+        Raises:
+            NotFoundError: There is no such generation.
+        """
+        found = await self.store.wish_cancel(generation_id)
+        if found is None:
+            found = await self.store.get(generation_id)
+            if found is None:
+                raise NotFoundError(f"There is no generation {generation_id}.")
+            return found
+        flight = self._machine.flights.get(generation_id)
+        if flight is not None:
+            flight.generation = evolve(flight.generation, canceling=True)
+        if self._driving:
+            self._runner.wake(generation_id)
+        return found
+
+    async def events(self, generation_id: str, *, after: int = 0) -> AsyncIterator[Event]:
+        """A generation's events after one, as they are committed, until it ends."""
+        news, let_go = self._observers.news_of(generation_id)
+        try:
+            while True:
+                news.clear()
+                events = await self.store.events(generation_id, after=after)
+                for event in events:
+                    after = event.id
+                    yield event
+                if not events:
+                    generation = await self.store.get(generation_id)
+                    if generation is None or generation.final or generation.phase == "unknown":
+                        return
+                    await news.wait()
+        finally:
+            let_go()
+
+    async def resolve(
+        self, generation: Generation, *, job: str | None, resubmit: bool
+    ) -> Generation:
+        """Decide what became of an ``unknown`` generation, when nobody else can tell.
+
+        Args:
+            generation: In phase ``unknown``.
+            job: The provider's id of the job, found by hand: it is polled from now on.
+            resubmit: Submit once more; a job that did start is paid for twice.
+
+        Raises:
+            BoardsError: It is not unknown, or this process does not drive.
+        """
+        if generation.phase != "unknown":
+            raise BoardsError(
+                f"The generation is {generation.phase}, not unknown: nothing is to be decided.",
+                generation_id=generation.id,
+            )
+        flight = await self._machine.board(generation)
+        attempt = flight.attempt
+        decision = "job" if job else "resubmit" if resubmit else "abandon"
+        happening = Happening("resolved", {"decision": decision, "provider_job_id": job})
+        if job is not None and attempt is not None:
+            found = _known_job(attempt, job)
+            if not flight.compiled.job_suffices(found.job):
+                raise BoardsError(
+                    "The id alone does not lead to the job: the spec needs more of the reply.",
+                    remedy="Decide with --resubmit or --abandon.",
+                    generation_id=generation.id,
+                )
+            await self._machine.commit(
+                flight, "waiting", happening, attempt=found,
+                provider_job_id=job, submitted_at=attempt.intent_at,
+            )  # fmt: skip
+        elif resubmit:
+            await self._machine.commit(flight, "queued", happening)
+        else:
+            abandoned = evolve(attempt, outcome="abandoned") if attempt is not None else None
+            await self._machine.commit(flight, "unknown", happening, attempt=abandoned)
+            await self._machine.fail(
+                flight,
+                "provider",
+                "The submit's answer was lost, and the generation was abandoned.",
+                maybe_charged=True,
+            )
+        self._runner.wake(generation.id)
+        return flight.generation
+
+    def _tell_hooks(self, generation: Generation, happenings: Any) -> None:
+        """Hand a commit's events to the plugins that observe, off the event loop."""
+        if happenings:
+            task = asyncio.create_task(self._observe(generation.id))
+            self._hook_tasks.add(task)
+            task.add_done_callback(self._hook_tasks.discard)
+
+    async def _observe(self, generation_id: str) -> None:
+        seen = self._hook_seen.get(generation_id, 0)
+        events = await self.store.events(generation_id, after=seen)
+        for event in events:
+            if event.id > self._hook_seen.get(generation_id, 0):
+                self._hook_seen[generation_id] = event.id
+                await asyncio.to_thread(self._registry.hooks.generation_event, event)
+
+
+def _known_job(attempt: Attempt, job: str) -> Attempt:
+    """The attempt with a job found by hand."""
+    return evolve(attempt, outcome="accepted", provider_job_id=job, job={"id": job})
+
+
+def _policy(settings: "Settings") -> AddressPolicy:
+    try:
+        return AddressPolicy(settings.allow_private_hosts)
+    except ValueError as error:
+        raise SettingsError(
+            f"BOARDS_ALLOW_PRIVATE_HOSTS: {error}.",
+            remedy="Give 1, or addresses such as 127.0.0.1:8765 and 10.0.0.0/8.",
+        ) from error

@@ -1,0 +1,259 @@
+"""The last step: bring the outputs home before their URLs expire, and name the artifacts."""
+
+import asyncio
+import base64
+import binascii
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import evolve
+
+from boards.artifacts import Artifact, ArtifactType, extension_of, type_of
+from boards.engine.files import parse_data_uri
+from boards.engine.media import mismatch, sniff
+from boards.engine.trust import origin
+from boards.errors import ProviderError
+from boards.events import Happening
+from boards.generations import Attempt, Output
+from boards.runner import Again, Done
+from boards.spec.replies import Found
+
+if TYPE_CHECKING:
+    from boards.engine.flight import Flight
+    from boards.engine.machine import Machine
+
+__all__ = ["announce", "fetch"]
+
+_LARGE: Final = 262_144
+"""Encoded bytes from which decoding goes to a thread."""
+_PATIENCE: Final = 24 * 3600.0
+"""Seconds for which outputs of unknown life are tried again."""
+_MISSING_TRIES: Final = 3
+"""A file store may not know its own new file for a moment."""
+_AFTER_FAILURE: Final = (0.5, 60.0)
+
+
+async def announce(
+    machine: "Machine", flight: "Flight", found: Sequence[Found], *, attempt: Attempt | None = None
+) -> Again | Done:
+    """Commit what the provider announced, then fetch it.
+
+    Bytes and texts that came with the reply go into the storage first: a reply is not asked for
+    twice. Where nothing is left to fetch, the generation is finished in the same commit.
+    """
+    try:
+        outputs = tuple([await _kept(machine, flight, one) for one in found])
+    except ProviderError as error:
+        return await machine.fail(
+            flight, error.kind, error.message, maybe_charged=True, attempt=attempt
+        )
+    if all(output.key is not None for output in outputs):
+        try:
+            return await _finish(machine, flight, outputs, attempt=attempt)
+        except ProviderError as error:
+            return await machine.fail(
+                flight, error.kind, error.message, maybe_charged=True, attempt=attempt
+            )
+    facts: dict[str, Any] = {}
+    if attempt is not None:
+        facts = {"provider_job_id": attempt.provider_job_id, "submitted_at": time.time()}
+    if not await machine.commit(
+        flight,
+        "fetching",
+        Happening("fetching", {"outputs": len(outputs)}),
+        attempt=attempt,
+        outputs=outputs,
+        **facts,
+    ):
+        return Again(0)
+    flight.failures = 0
+    return await fetch(machine, flight)
+
+
+async def _kept(machine: "Machine", flight: "Flight", found: Found) -> Output:
+    """An announced output; its bytes in the storage if they came with the reply."""
+    if found.form == "url":
+        if not isinstance(found.value, str):
+            raise ProviderError("provider", f"An output is {found.value!r}, not a URL.")
+        expires = None if found.expires is None else time.time() + found.expires
+        return Output("url", found.value, None, found.mime, expires, found.fetch_auth, found.meta)
+    content, mime = await _decoded(found)
+    writer = machine.storage.writer()
+    await writer.write(content)
+    blob = await writer.commit(extension_of(sniff(content[:512]) or mime))
+    flight.blobs[blob.key] = blob
+    return Output(
+        "text" if found.form in ("text", "json") else "inline",
+        None,
+        blob.key,
+        mime,
+        None,
+        "none",
+        found.meta,
+    )
+
+
+async def _decoded(found: Found) -> tuple[bytes, str]:
+    value = found.value
+    match found.form:
+        case "text":
+            return str(value).encode(), found.mime or "text/plain"
+        case "json":
+            return str(value).encode(), found.mime or "application/json"
+        case "bytes" if isinstance(value, bytes):
+            return value, found.mime or "application/octet-stream"
+        case "data_uri" | "base64" if isinstance(value, str):
+            decode = parse_data_uri if found.form == "data_uri" else _from_base64
+            try:
+                if len(value) > _LARGE:
+                    content, mime = await asyncio.to_thread(decode, value)
+                else:
+                    content, mime = decode(value)
+            except ValueError as error:
+                raise ProviderError("provider", f"An output cannot be decoded: {error}.") from error
+            return content, found.mime or mime
+        case _:
+            raise ProviderError("provider", f"An output is not {found.form}, as the spec says.")
+
+
+def _from_base64(value: str) -> tuple[bytes, str]:
+    try:
+        return base64.b64decode(value, validate=True), "application/octet-stream"
+    except binascii.Error as error:
+        raise ValueError(f"bad base64: {error}") from None
+
+
+async def fetch(machine: "Machine", flight: "Flight") -> Again | Done:
+    """Fetch what is announced, the soonest to expire first, and finish."""
+    outputs = list(flight.generation.outputs)
+    order = sorted(
+        (index for index, output in enumerate(outputs) if output.key is None),
+        key=lambda index: outputs[index].expires_at or float("inf"),
+    )
+    try:
+        fetched = await asyncio.gather(
+            *(_fetch_one(machine, flight, outputs[index]) for index in order)
+        )
+        for index, output in zip(order, fetched, strict=True):
+            outputs[index] = output
+        return await _finish(machine, flight, tuple(outputs))
+    except ProviderError as error:
+        return await _failed(machine, flight, error, outputs)
+
+
+async def _failed(
+    machine: "Machine", flight: "Flight", error: ProviderError, outputs: Sequence[Output]
+) -> Again | Done:
+    """Try again while the URLs live; a job that was paid for is not given up lightly."""
+    flight.failures += 1
+    ends = [output.expires_at for output in outputs if output.expires_at is not None]
+    submitted = flight.generation.submitted_at or flight.generation.created_at
+    expired = time.time() > (min(ends) if ends else submitted + _PATIENCE)
+    missing = error.kind == "not_found"
+    if expired and (missing or error.retryable):
+        return await machine.fail(
+            flight,
+            "expired",
+            f"The output expired before it could be fetched: {error.message}",
+            maybe_charged=True,
+        )
+    if error.retryable or (missing and flight.failures < _MISSING_TRIES):
+        first, most = _AFTER_FAILURE
+        seconds = min(first * 2 ** min(flight.failures - 1, 16), most)
+        happening = Happening("retrying", {"reason": error.message, "seconds": seconds})
+        await machine.store.note(flight.generation, [happening])
+        return Again(time.time() + seconds)
+    return await machine.fail(
+        flight, error.kind, error.message, remedy=error.remedy, maybe_charged=True
+    )
+
+
+async def _fetch_one(machine: "Machine", flight: "Flight", output: Output) -> Output:
+    assert output.url is not None  # noqa: S101  # only URLs are fetched
+    client = machine.client(flight.generation.provider)
+    credentials = None
+    if output.fetch_auth == "same_origin":
+        base = str(client.config.get("base_url", ""))
+        if origin(output.url) == origin(base):
+            credentials = client.credentials()
+    downloaded = await machine.downloader.fetch(output.url, credentials)
+    wanted = _artifact_type(flight)
+    head = downloaded.writer.head
+    declared = output.mime or downloaded.content_type
+    sniffed = sniff(head)
+    if downloaded.writer.size == 0:
+        await downloaded.writer.abort()
+        raise ProviderError("provider", "The output is empty.")
+    if mismatch(sniffed, wanted):
+        await downloaded.writer.abort()
+        raise ProviderError(
+            "provider", f"The output is {sniffed}, not {wanted}, as the generator declares."
+        )
+    mime = sniffed or declared or "application/octet-stream"
+    blob = await downloaded.writer.commit(extension_of(mime))
+    flight.blobs[blob.key] = blob
+    return evolve(output, key=blob.key, mime=mime)
+
+
+def _artifact_type(flight: "Flight") -> ArtifactType:
+    return flight.compiled.spec.artifact_type  # type: ignore[return-value]  # the reader's choice
+
+
+async def _finish(
+    machine: "Machine",
+    flight: "Flight",
+    outputs: tuple[Output, ...],
+    *,
+    attempt: Attempt | None = None,
+) -> Done:
+    """Name the artifacts and end in success."""
+    wanted = _artifact_type(flight)
+    generation = flight.generation
+    artifacts = tuple(
+        [
+            await _artifact(machine, flight, index, output, wanted)
+            for index, output in enumerate(outputs)
+        ]
+    )
+    facts: dict[str, Any] = {}
+    if attempt is not None:
+        facts = {"provider_job_id": attempt.provider_job_id, "submitted_at": time.time()}
+    await machine.commit(
+        flight,
+        "succeeded",
+        *(Happening("artifact", artifact.as_dict()) for artifact in artifacts),
+        Happening("succeeded", {"artifacts": len(artifacts)}),
+        attempt=attempt,
+        artifacts=artifacts,
+        outputs=(),
+        progress=evolve(generation.progress, status="running", percent=100.0, queue_position=None),
+        finished_at=time.time(),
+        **facts,
+    )
+    return Done()
+
+
+async def _artifact(
+    machine: "Machine", flight: "Flight", index: int, output: Output, wanted: ArtifactType
+) -> Artifact:
+    assert output.key is not None  # noqa: S101  # all were fetched
+    blob = flight.blobs.get(output.key) or await machine.storage.stat(output.key)
+    if blob is None:
+        raise ProviderError("transient", f"The storage has lost {output.key}.")
+    mime = output.mime or "application/octet-stream"
+    if output.form == "inline":
+        mime = sniff(blob.head) or mime
+        if mismatch(mime, wanted) and mime != "application/octet-stream":
+            raise ProviderError("provider", f"The output is {mime}, not {wanted}.")
+    kind = wanted if wanted in ("text", "model", "intermediate") else type_of(mime) or wanted
+    return Artifact(
+        id=f"{flight.generation.id}.{index}",
+        type=kind,
+        mime=mime,
+        size=blob.size,
+        sha256=blob.sha256,
+        key=blob.key,
+        path=machine.storage.path(blob.key),
+        meta=dict(output.meta),
+    )

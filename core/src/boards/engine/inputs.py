@@ -1,0 +1,126 @@
+"""What a caller gave, as the store keeps it: with defaults, checked, its files in the storage."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from boards.artifacts import REFERENCE_PREFIX, Artifact, extension_of
+from boards.engine.files import parse_data_uri
+from boards.engine.media import sniff
+from boards.errors import InvalidInputError, Problem
+from boards.spec.inputs import InputSchema
+from boards.storage import Storage
+
+__all__ = ["checked", "ingested"]
+
+_CHUNK: Final = 1_048_576
+_PENDING: Final = f"{REFERENCE_PREFIX}pending"
+
+
+def checked(schema: InputSchema, given: Mapping[str, Any], generator: str) -> dict[str, Any]:
+    """The input with its defaults; files are still as they were given.
+
+    Raises:
+        InvalidInputError: All that is wrong with it, each problem naming its field.
+    """
+    completed = schema.complete(given)
+    problems: list[Problem] = []
+    shown = dict(completed)
+    for one in schema.files:
+        if one.name not in completed or completed[one.name] is None:
+            continue
+        value = completed[one.name]
+        values = value if one.many and isinstance(value, list | tuple) else [value]
+        for item in values:
+            problems += _file_problems(one.name, item)
+        pending = [_PENDING if _is_file(item) else item for item in values]
+        shown[one.name] = pending if values is value else pending[0]
+    problems += schema.problems(shown)
+    if problems:
+        raise InvalidInputError(
+            "The input does not fit the generator; nothing was sent.",
+            problems,
+            generator=generator,
+            remedy=f"See what it takes: boards show {generator}",
+        )
+    return completed
+
+
+def _is_file(value: Any) -> bool:
+    return isinstance(value, os.PathLike | bytes | bytearray | Artifact)
+
+
+def _file_problems(name: str, value: Any) -> list[Problem]:
+    if isinstance(value, os.PathLike):
+        path = Path(value)
+        if not path.is_file():
+            return [Problem(name, f"there is no file {path}")]
+        if not os.access(path, os.R_OK):
+            return [Problem(name, f"{path} cannot be read")]
+        return []
+    if not isinstance(value, str):
+        return []  # its type is checked with all others
+    if value.startswith("data:"):
+        try:
+            parse_data_uri(value)
+        except ValueError as error:
+            return [Problem(name, str(error))]
+        return []
+    if not value.startswith(("https://", "http://", REFERENCE_PREFIX)):
+        return [
+            Problem(
+                name,
+                f"{value[:80]!r} is no URL, data URI or artifact; "
+                "a file is given as a Path (on the command line: @FILE)",
+            )
+        ]
+    return []
+
+
+async def ingested(
+    schema: InputSchema, completed: dict[str, Any], storage: Storage
+) -> dict[str, Any]:
+    """The input as JSON: files become ``artifact:KEY``, kept until the submit and after it.
+
+    Raises:
+        StorageError: A file cannot be kept.
+        InvalidInputError: A file went away meanwhile.
+    """
+    for one in schema.files:
+        value = completed.get(one.name)
+        if value is None:
+            continue
+        if one.many and isinstance(value, list | tuple):
+            completed[one.name] = [await _kept(one.name, item, storage) for item in value]
+        else:
+            completed[one.name] = await _kept(one.name, value, storage)
+    return completed
+
+
+async def _kept(name: str, value: Any, storage: Storage) -> Any:
+    if isinstance(value, Artifact):
+        return value.reference
+    if isinstance(value, bytes | bytearray):
+        writer = storage.writer()
+        await writer.write(bytes(value))
+        blob = await writer.commit(extension_of(sniff(bytes(value[:512])) or ""))
+        return f"{REFERENCE_PREFIX}{blob.key}"
+    if not isinstance(value, os.PathLike):
+        return value
+    path = Path(value)
+    writer = storage.writer()
+    try:
+        with await asyncio.to_thread(path.open, "rb") as file:
+            while chunk := await asyncio.to_thread(file.read, _CHUNK):
+                await writer.write(chunk)
+    except OSError as error:
+        await writer.abort()
+        problem = Problem(name, f"{path} cannot be read: {error.strerror or error}")
+        raise InvalidInputError("An input file cannot be read.", [problem]) from error
+    sniffed = sniff(writer.head)
+    extension = extension_of(sniffed) if sniffed else path.suffix[1:].lower()
+    usable = extension.isalnum() and extension.isascii() and len(extension) <= 8
+    blob = await writer.commit(extension if usable else "bin")
+    return f"{REFERENCE_PREFIX}{blob.key}"

@@ -1,0 +1,228 @@
+"""The state machine: one generation, one step at a time, each step safe to begin again.
+
+``drive`` looks at the phase in the store and does what is next. Every transition is one
+compare-and-set, so that a second process, or a second call, changes nothing twice.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+import structlog
+from attrs import evolve, frozen
+
+from boards.engine import fetching, submitting, waiting
+from boards.engine.download import Downloader
+from boards.engine.flight import Flight
+from boards.engine.rest import ProviderClient
+from boards.errors import BoardsError, Failure, ProviderErrorKind, StorageError, StoreError
+from boards.events import Happening
+from boards.generations import Attempt, Generation, Phase
+from boards.runner import Again, Done
+from boards.spec.compile import CompiledGenerator
+from boards.storage import Storage
+from boards.store import Change, Store
+
+__all__ = ["Machine", "Submissions"]
+
+_log = structlog.get_logger("boards.engine")
+
+_AFTER_TROUBLE: Final = 15.0
+"""Seconds before a generation is looked at again that a local fault held up: a full disk, say."""
+
+
+class Submissions(Protocol):
+    """What the machine asks of the plugins' hooks."""
+
+    def before_submit(self, generation: Generation, request: Any) -> None:
+        """Raises to veto a submit."""
+
+
+@frozen
+class Machine:
+    """Drives generations.
+
+    Args:
+        store: The truth.
+        storage: The artifacts' bytes.
+        client: The client of a provider instance, by name.
+        compiled: The compiled generator, by full id.
+        slots: How many submits of a provider may be under way at once, by name.
+        downloader: Fetches outputs.
+        hooks: The plugins' say before a submit; None where no plugin has one.
+        trouble: Told when a local fault holds a generation up; nothing of it is lost.
+    """
+
+    store: Store
+    storage: Storage
+    client: Callable[[str], ProviderClient]
+    compiled: Callable[[str], CompiledGenerator]
+    slots: Callable[[str], asyncio.Semaphore]
+    downloader: Downloader
+    hooks: Submissions | None
+    trouble: Callable[[Generation, BoardsError], None]
+    flights: dict[str, Flight]
+    critical: set["asyncio.Task[Any]"]
+
+    async def drive(self, generation_id: str) -> Again | Done:
+        """Take a generation one step further; idempotent, and safe to call from anywhere."""
+        flight = self.flights.get(generation_id)
+        try:
+            if flight is None:
+                flight = await self._take_up(generation_id)
+                if flight is None:
+                    return Done()
+            outcome = await self._step(flight)
+        except BoardsError as error:
+            return await self._held_up(generation_id, flight, error)
+        if flight.generation.final or flight.generation.phase == "unknown":
+            self.flights.pop(generation_id, None)
+            return Done()
+        return outcome
+
+    async def _take_up(self, generation_id: str) -> Flight | None:
+        """A generation that this process does not know yet: of a crash, or of another process."""
+        generation = await self.store.get(generation_id)
+        if generation is None or generation.final or generation.phase == "unknown":
+            return None
+        return await self.board(generation)
+
+    async def board(self, generation: Generation) -> Flight:
+        """A flight for a generation in the store.
+
+        Raises:
+            BoardsError: Its generator is not installed any more, or has mistakes.
+        """
+        flight = Flight(generation, self.compiled(generation.generator))
+        if generation.phase != "queued":
+            attempts = await self.store.attempts(generation.id)
+            flight.attempt = attempts[-1] if attempts else None
+        self.flights[generation.id] = flight
+        return flight
+
+    async def _step(self, flight: Flight) -> Again | Done:
+        match flight.generation.phase:
+            case "queued":
+                return await submitting.submit(self, flight)
+            case "submitting":
+                return await submitting.recover(self, flight)
+            case "waiting":
+                return await waiting.poll(self, flight)
+            case "fetching":
+                return await fetching.fetch(self, flight)
+            case _:
+                return Done()
+
+    async def _held_up(
+        self, generation_id: str, flight: Flight | None, error: BoardsError
+    ) -> Again | Done:
+        """A fault of this machine or its set-up, not of the provider: wait, and lose nothing."""
+        generation = flight.generation if flight else None
+        if generation is None:
+            try:
+                generation = await self.store.get(generation_id)
+            except StoreError:
+                return Again(time.time() + _AFTER_TROUBLE)
+        if generation is None:
+            return Done()
+        error.generation_id = error.generation_id or generation.id
+        error.generator = error.generator or generation.generator
+        error.provider = error.provider or generation.provider
+        _log.warning("held up", generation=generation.id, error=error.message)
+        if isinstance(error, StoreError | StorageError):
+            self.flights.pop(generation_id, None)  # what the store has may be older than memory
+        self.trouble(generation, error)
+        return Again(time.time() + _AFTER_TROUBLE)
+
+    async def commit(
+        self,
+        flight: Flight,
+        phase: Phase,
+        *happenings: Happening,
+        attempt: Attempt | None = None,
+        **changes: Any,
+    ) -> bool:
+        """One transition of a flight, durable when this returns; False if it was elsewhere."""
+        before = flight.generation
+        after = evolve(before, phase=phase, due_at=changes.pop("due_at", None), **changes)
+        applied = await self.store.cas(Change(before.phase, after, happenings, attempt))
+        if applied:
+            flight.generation = evolve(
+                after, canceling=after.canceling or flight.generation.canceling
+            )
+            if attempt is not None:
+                flight.attempt = attempt
+            return True
+        now = await self.store.get(before.id)
+        if now is not None:
+            flight.generation = now
+        return False
+
+    async def fail(
+        self,
+        flight: Flight,
+        kind: ProviderErrorKind,
+        message: str,
+        *,
+        remedy: str = "",
+        maybe_charged: bool = False,
+        phase: Phase = "failed",
+        attempt: Attempt | None = None,
+    ) -> Done:
+        """End a flight without a result; canceled, if that was wished for."""
+        failure = Failure(
+            kind,
+            message,
+            remedy or default_remedy(kind, flight.generation),
+            retryable=kind in ("rate_limited", "transient", "timeout"),
+            maybe_charged=maybe_charged,
+        )
+        data = {
+            "kind": failure.kind,
+            "message": failure.message,
+            "remedy": failure.remedy,
+            "retryable": failure.retryable,
+            "maybe_charged": failure.maybe_charged,
+        }
+        await self.commit(
+            flight,
+            phase,
+            Happening("failed", data),
+            attempt=attempt,
+            error=failure,
+            finished_at=time.time(),
+        )
+        return Done()
+
+    async def canceled(self, flight: Flight, *, upstream: bool) -> Done:
+        """End a flight as canceled; ``upstream`` tells whether the provider said so."""
+        await self.commit(
+            flight,
+            "canceled",
+            Happening("canceled", {"upstream": upstream}),
+            finished_at=time.time(),
+        )
+        return Done()
+
+
+def default_remedy(kind: ProviderErrorKind, generation: Generation) -> str:
+    """What to do about an error kind that came without advice."""
+    provider, generator = generation.provider, generation.generator
+    match kind:
+        case "auth":
+            return f"Check the key: boards providers {provider} --check"
+        case "quota":
+            return f"Add credit or raise the limit of the account at {provider}."
+        case "invalid_input":
+            return f"See what is allowed: boards show {generator}"
+        case "moderated":
+            return "Change the prompt or the input files."
+        case "rate_limited" | "transient" | "timeout":
+            return "Generate again later."
+        case "not_found":
+            return f"Check that the model still exists: boards show {generator}"
+        case "expired":
+            return "Generate again; fetch sooner."
+        case _:
+            return ""

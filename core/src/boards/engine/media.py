@@ -1,0 +1,74 @@
+"""What bytes are: media types told from the first bytes, never from a name."""
+
+from typing import Final
+
+from boards.artifacts import ArtifactType, type_of
+
+__all__ = ["SNIFF_BYTES", "mismatch", "sniff"]
+
+SNIFF_BYTES: Final = 512
+
+_MAGIC: Final = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"II*\x00", "image/tiff"),
+    (b"MM\x00*", "image/tiff"),
+    (b"fLaC", "audio/flac"),
+    (b"OggS", "audio/ogg"),
+    (b"ID3", "audio/mpeg"),
+    (b"\x1aE\xdf\xa3", "video/webm"),
+    (b"glTF", "model/gltf-binary"),
+    (b"PK\x03\x04", "application/zip"),
+    (b"\x1f\x8b", "application/gzip"),
+    (b"%PDF-", "application/pdf"),
+)
+_RIFF: Final = {b"WAVE": "audio/wav", b"WEBP": "image/webp", b"AVI ": "video/x-msvideo"}
+_BRANDS: Final = {
+    b"avif": "image/avif",
+    b"heic": "image/heic",
+    b"M4A ": "audio/mp4",
+    b"qt  ": "video/quicktime",
+}
+
+
+def sniff(head: bytes) -> str | None:
+    """The media type that the first bytes tell; None where they tell none."""
+    for magic, mime in _MAGIC:
+        if head.startswith(magic):
+            return mime
+    if head[:4] == b"RIFF":
+        return _RIFF.get(head[8:12])
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12], "video/mp4")
+    if head[257:262] == b"ustar":
+        return "application/x-tar"
+    if len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06:
+        return "audio/mpeg"
+    return _sniff_text(head)
+
+
+def _sniff_text(head: bytes) -> str | None:
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:256].lower()
+    if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
+        return "text/html"
+    if start.startswith(b"<svg") or (start.startswith(b"<?xml") and b"<svg" in start):
+        return "image/svg+xml"
+    return None
+
+
+_STRICT: Final = frozenset({"image", "audio", "video"})
+
+
+def mismatch(mime: str | None, wanted: ArtifactType) -> bool:
+    """Whether bytes of that type cannot be such an artifact: a web page for an image, say."""
+    if mime is None:
+        return False
+    if mime == "text/html":
+        return wanted != "text"
+    if wanted not in _STRICT:
+        return False
+    if wanted == "video" and mime in ("image/gif", "image/webp"):
+        return False  # animations
+    return type_of(mime) != wanted

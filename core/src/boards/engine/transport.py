@@ -1,0 +1,330 @@
+"""HTTP as the engine needs it: one request, one reply, and whether anything was sent.
+
+aiohttp carries the requests. Any httpx transport can stand in for it (:class:`HttpxTransport`),
+for adapters and for tests.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import aiohttp
+from attrs import define, field, frozen
+from yarl import URL
+
+from boards.engine.addresses import AddressPolicy, ForbiddenAddressError
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = [
+    "AiohttpTransport",
+    "HttpxTransport",
+    "LostReplyError",
+    "Reply",
+    "ReplyTooLargeError",
+    "Request",
+    "Transport",
+    "UnsentError",
+]
+
+_CHUNK: Final = 65_536
+_CONNECT_SECONDS: Final = 15.0
+
+
+class UnsentError(Exception):
+    """Nothing of the request left this machine: it may be sent again.
+
+    Attributes:
+        forbidden: The address that was refused, if that is why.
+    """
+
+    def __init__(self, message: str, *, forbidden: str | None = None) -> None:
+        super().__init__(message)
+        self.forbidden = forbidden
+
+
+class LostReplyError(Exception):
+    """The request was sent, at least in part, and no whole reply came back."""
+
+
+class ReplyTooLargeError(Exception):
+    """A reply has more bytes than it may."""
+
+
+@frozen
+class Request:
+    """One HTTP request, ready to send.
+
+    Attributes:
+        method: The HTTP method.
+        url: Absolute and percent-encoded; sent as it is, never normalised.
+        headers: Names and values.
+        body: The bytes of the body, or None.
+        timeout: Seconds for all of it, the reply's body included; None for no limit.
+        fresh: On a connection of its own: one that the provider may have closed meanwhile would
+            make it unknowable whether a submit arrived.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    timeout: float | None = 60.0
+    fresh: bool = False
+
+
+class Reply(Protocol):
+    """The reply to a request; its body is still to be read."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Names in lower case."""
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body.
+
+        Raises:
+            ReplyTooLargeError: It has more than ``limit`` bytes.
+            LostReplyError: The connection broke before its end.
+        """
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body, as it arrives. Raises :class:`LostReplyError` where it breaks off."""
+
+    async def close(self) -> None:
+        """Release the connection, also in the middle of a body."""
+
+
+class Transport(Protocol):
+    """Sends requests. Never repeats one, never follows a redirect, keeps no cookies."""
+
+    async def send(self, request: Request) -> Reply:
+        """Send a request and wait for the head of its reply.
+
+        Raises:
+            UnsentError: Nothing was sent.
+            LostReplyError: Something was sent, and no reply came.
+        """
+
+    async def close(self) -> None:
+        """Close all connections."""
+
+
+@define
+class _Sending:
+    """What the trace hook knows of one request."""
+
+    sent: bool = False
+
+
+class AiohttpTransport:
+    """The default transport.
+
+    Args:
+        policy: Which addresses may be connected to.
+        connections: At most so many at once.
+    """
+
+    def __init__(self, policy: AddressPolicy, *, connections: int = 512) -> None:
+        self._policy = policy
+        self._connections = connections
+        self._kept: aiohttp.ClientSession | None = None
+        self._fresh: aiohttp.ClientSession | None = None
+
+    async def send(self, request: Request) -> Reply:
+        session = self._session(fresh=request.fresh)
+        sending = _Sending()
+        try:
+            response = await session.request(
+                request.method,
+                URL(request.url, encoded=True),
+                headers=request.headers,
+                data=request.body,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=request.timeout, sock_connect=_CONNECT_SECONDS),
+                trace_request_ctx=sending,
+            )
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            raise _explained(error, sending, request) from error
+        return _AiohttpReply(response)
+
+    def _session(self, *, fresh: bool) -> aiohttp.ClientSession:
+        session = self._fresh if fresh else self._kept
+        if session is None:
+            session = self._open(fresh=fresh)
+            if fresh:
+                self._fresh = session
+            else:
+                self._kept = session
+        return session
+
+    def _open(self, *, fresh: bool) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            limit=self._connections,
+            force_close=fresh,
+            socket_factory=self._socket,
+        )
+        trace = aiohttp.TraceConfig()
+        trace.on_request_headers_sent.append(_note_sent)
+        session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=[trace],
+            trust_env=False,
+            headers={"User-Agent": "boards/0.1"},
+        )
+        # Private, and tested: aiohttp would send an idempotent request a second time by itself.
+        session._retry_connection = False
+        return session
+
+    def _socket(self, info: Any) -> socket.socket:
+        family, kind, protocol, _, address = info
+        self._policy.check(str(address[0]), int(address[1]))
+        return socket.socket(family=family, type=kind, proto=protocol)
+
+    async def close(self) -> None:
+        for session in (self._kept, self._fresh):
+            if session is not None:
+                await session.close()
+        self._kept = self._fresh = None
+
+
+async def _note_sent(_session: Any, context: Any, _params: Any) -> None:
+    context.trace_request_ctx.sent = True
+
+
+def _explained(error: BaseException, sending: _Sending, request: Request) -> Exception:
+    """The transport's word for an exception of aiohttp."""
+    host = URL(request.url, encoded=True).host
+    cause: BaseException | None = getattr(error, "os_error", error)
+    if isinstance(cause, ForbiddenAddressError):
+        return UnsentError(f"{host} is {cause.address}: {cause}", forbidden=cause.address)
+    what = str(error) or type(error).__name__
+    if isinstance(error, TimeoutError):
+        what = (
+            f"no answer within {request.timeout:g} s" if sending.sent else "no connection in time"
+        )
+    if sending.sent:
+        return LostReplyError(f"{host}: {what}")
+    return UnsentError(f"{host}: {what}")
+
+
+class _AiohttpReply:
+    """A reply of aiohttp."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.status = response.status
+        self.headers = {name.lower(): value for name, value in response.headers.items()}
+
+    async def read(self, limit: int) -> bytes:
+        length = self._response.content_length
+        if length is not None and length > limit:
+            await self.close()
+            raise ReplyTooLargeError(f"{length:,} bytes, more than {limit:,}")
+        if length is not None:
+            with _reading():
+                return await self._response.read()
+        parts: list[bytes] = []
+        size = 0
+        async for chunk in self.chunks():
+            size += len(chunk)
+            if size > limit:
+                await self.close()
+                raise ReplyTooLargeError(f"more than {limit:,} bytes")
+            parts.append(chunk)
+        return b"".join(parts)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        with _reading():
+            async for chunk in self._response.content.iter_chunked(_CHUNK):
+                yield chunk
+
+    async def close(self) -> None:
+        self._response.close()
+
+
+@contextlib.contextmanager
+def _reading() -> Any:
+    try:
+        yield
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        raise LostReplyError(f"the reply broke off: {error or type(error).__name__}") from error
+
+
+class HttpxTransport:
+    """Any httpx transport as ours: for adapters, and for tests with ``respx``.
+
+    Args:
+        transport: For example ``httpx.MockTransport(router.async_handler)``.
+    """
+
+    def __init__(self, transport: "httpx.AsyncBaseTransport") -> None:
+        self._transport = transport
+
+    async def send(self, request: Request) -> Reply:
+        import httpx  # noqa: PLC0415  # an extra
+
+        timeout = httpx.Timeout(request.timeout, connect=_CONNECT_SECONDS)
+        outgoing = httpx.Request(
+            request.method,
+            request.url,
+            headers=dict(request.headers),
+            content=request.body,
+            extensions={"timeout": timeout.as_dict()},
+        )
+        try:
+            async with asyncio.timeout(request.timeout):
+                response = await self._transport.handle_async_request(outgoing)
+        except (
+            httpx.ConnectError,
+            httpx.ConnectTimeout,
+            httpx.PoolTimeout,
+            httpx.UnsupportedProtocol,
+        ) as error:
+            raise UnsentError(f"{outgoing.url.host}: {error or type(error).__name__}") from error
+        except (httpx.TransportError, TimeoutError) as error:
+            raise LostReplyError(f"{outgoing.url.host}: {error or type(error).__name__}") from error
+        return _HttpxReply(response)
+
+    async def close(self) -> None:
+        await self._transport.aclose()
+
+
+class _HttpxReply:
+    """A reply of httpx."""
+
+    def __init__(self, response: "httpx.Response") -> None:
+        self._response = response
+        self.status = response.status_code
+        self.headers = {name.lower(): value for name, value in response.headers.items()}
+
+    async def read(self, limit: int) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        async for chunk in self.chunks():
+            size += len(chunk)
+            if size > limit:
+                await self.close()
+                raise ReplyTooLargeError(f"more than {limit:,} bytes")
+            parts.append(chunk)
+        return b"".join(parts)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        import httpx  # noqa: PLC0415  # an extra
+
+        try:
+            async for chunk in self._response.aiter_bytes():
+                yield chunk
+        except httpx.HTTPError as error:
+            raise LostReplyError(f"the reply broke off: {error}") from error
+
+    async def close(self) -> None:
+        await self._response.aclose()

@@ -1,0 +1,121 @@
+"""The runner inside the process: one timer for all generations, a task only while one moves."""
+
+import asyncio
+import heapq
+import time
+from typing import Final
+
+import structlog
+
+from boards.runner.protocol import Again, Drive
+
+__all__ = ["EmbeddedRunner"]
+
+_log = structlog.get_logger("boards.runner")
+
+_AFTER_A_BUG: Final = 30.0
+"""Seconds before a generation is driven again whose drive raised what nobody expected."""
+
+
+class EmbeddedRunner:
+    """Drives generations on the running event loop.
+
+    Waiting costs a heap entry: a task exists only while a generation is being driven.
+    """
+
+    def __init__(self) -> None:
+        self._drive: Drive | None = None
+        self._heap: list[tuple[float, str]] = []
+        self._due: dict[str, float] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._woken: set[str] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopped = False
+
+    def start(self, drive: Drive) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._drive = drive
+        self._arm()
+
+    def enqueue(self, generation_id: str, *, at: float = 0.0) -> None:
+        if self._stopped:
+            return
+        now = asyncio.get_running_loop().time()
+        when = now + max(0.0, at - time.time())
+        if when >= self._due.get(generation_id, float("inf")):
+            return
+        self._due[generation_id] = when
+        if when <= now and self._drive is not None and generation_id not in self._running:
+            self._begin(generation_id)
+            return
+        heapq.heappush(self._heap, (when, generation_id))
+        self._arm()
+
+    def wake(self, generation_id: str) -> None:
+        if generation_id in self._running:
+            self._woken.add(generation_id)
+        else:
+            self.enqueue(generation_id)
+
+    def _arm(self) -> None:
+        """Set the one timer to the soonest entry."""
+        if self._loop is None or not self._heap:
+            return
+        soonest = self._heap[0][0]
+        if self._timer is not None:
+            if self._timer.when() <= soonest:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(soonest, self._fire)
+
+    def _fire(self) -> None:
+        """Begin everything that is due."""
+        self._timer = None
+        assert self._loop is not None  # noqa: S101  # the timer was set on it
+        now = self._loop.time() + 0.001
+        while self._heap and self._heap[0][0] <= now:
+            when, generation_id = heapq.heappop(self._heap)
+            if self._due.get(generation_id) != when:
+                continue  # moved meanwhile
+            if generation_id in self._running:
+                self._due.pop(generation_id)
+                self._woken.add(generation_id)
+            else:
+                self._begin(generation_id)
+        self._arm()
+
+    def _begin(self, generation_id: str) -> None:
+        self._due.pop(generation_id, None)
+        assert self._loop is not None  # noqa: S101  # started
+        self._running[generation_id] = self._loop.create_task(self._run(generation_id))
+
+    async def _run(self, generation_id: str) -> None:
+        assert self._drive is not None  # noqa: S101  # started
+        again: float | None = None
+        try:
+            outcome = await self._drive(generation_id)
+            if isinstance(outcome, Again):
+                again = outcome.at
+        except Exception:
+            _log.exception("drive failed", generation=generation_id)
+            again = time.time() + _AFTER_A_BUG
+        finally:
+            self._running.pop(generation_id, None)
+        if generation_id in self._woken:
+            self._woken.discard(generation_id)
+            again = 0.0
+        if again is not None:
+            self.enqueue(generation_id, at=again)
+
+    async def stop(self) -> None:
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._heap.clear()
+        self._due.clear()
+        running = list(self._running.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

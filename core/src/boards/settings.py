@@ -1,0 +1,249 @@
+"""What a host may set: arguments over ``BOARDS_*`` variables over a ``.env`` file."""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, TypedDict, Unpack
+
+from attrs import field, frozen
+
+from boards.errors import SettingsError
+
+__all__ = ["Overrides", "Settings", "load"]
+
+_DISTRIBUTION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_ADDRESS: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
+_FLAGS: Final = {
+    **dict.fromkeys(("1", "true", "yes", "on"), True),
+    **dict.fromkeys(("0", "false", "no", "off"), False),
+}
+
+
+@frozen(kw_only=True)
+class Settings:
+    """What a host has set. Made by :func:`load`; frozen from then on.
+
+    Attributes:
+        home: The directory of the database, the artifacts and the host's own files.
+            ``BOARDS_HOME``, else the user's data directory.
+        cache: A directory whose files may be deleted at any time. ``BOARDS_CACHE``.
+        providers_config_path: The host's providers: ``BOARDS_PROVIDERS_CONFIG_PATH``, else
+            ``providers.yaml`` in ``home`` if there is one.
+        generators_config_path: The host's generators: ``BOARDS_GENERATORS_CONFIG_PATH``, else
+            ``generators.yaml`` in ``home`` if there is one.
+        plugins: Only plugins of these distributions are used; all where None. ``BOARDS_PLUGINS``.
+        plugins_disabled: Plugins of these distributions are not used.
+            ``BOARDS_PLUGINS_DISABLED``.
+        strict: A broken plugin or specification is an error, not an entry in a list.
+            ``BOARDS_STRICT``.
+        allow_private_hosts: Private, loopback and link-local addresses that may be connected to:
+            all (True), none (False), or these hosts. ``BOARDS_ALLOW_PRIVATE_HOSTS``, as ``1`` or
+            ``127.0.0.1:8765,...``.
+        provider_priority: Providers to be tried before all others, in this order.
+            ``BOARDS_PROVIDER_PRIORITY``.
+        max_output_bytes: The largest output that is fetched. ``BOARDS_MAX_OUTPUT_SIZE``, as
+            ``2GB``.
+        concurrency: How many generations are driven at once. ``BOARDS_CONCURRENCY``.
+        webhook_url: The public address under which providers can reach this host.
+            ``BOARDS_WEBHOOK_URL``.
+        environment: The environment over the ``.env`` file. Secrets are read from here when they
+            are needed and kept nowhere else.
+    """
+
+    home: Path
+    cache: Path = field()
+    providers_config_path: Path | None = None
+    generators_config_path: Path | None = None
+    plugins: tuple[str, ...] | None = None
+    plugins_disabled: tuple[str, ...] = ()
+    strict: bool = False
+    allow_private_hosts: bool | tuple[str, ...] = False
+    provider_priority: tuple[str, ...] = ()
+    max_output_bytes: int = 2_000_000_000
+    concurrency: int = 200
+    webhook_url: str | None = None
+    environment: Mapping[str, str] = field(factory=dict, repr=False, eq=False)
+
+    @cache.default
+    def _default_cache(self) -> Path:
+        return self.home / "cache"
+
+    def secret(self, name: str) -> str | None:
+        """The value of an environment variable without surrounding space; None if it is empty."""
+        return self.environment.get(name, "").strip() or None
+
+
+class Overrides(TypedDict, total=False):
+    """The arguments of :func:`load`: typed values, or texts as in the environment.
+
+    ``None`` stands for "not given". ``environment`` replaces both ``os.environ`` and ``.env``.
+    """
+
+    home: str | os.PathLike[str] | None
+    cache: str | os.PathLike[str] | None
+    providers_config_path: str | os.PathLike[str] | None
+    generators_config_path: str | os.PathLike[str] | None
+    plugins: str | tuple[str, ...] | list[str] | None
+    plugins_disabled: str | tuple[str, ...] | list[str] | None
+    strict: bool | str | None
+    allow_private_hosts: bool | str | tuple[str, ...] | list[str] | None
+    provider_priority: str | tuple[str, ...] | list[str] | None
+    max_output_bytes: int | str | None
+    concurrency: int | str | None
+    webhook_url: str | None
+    environment: Mapping[str, str] | None
+
+
+def load(**overrides: Unpack[Overrides]) -> Settings:
+    """Read the settings: arguments, else ``BOARDS_*`` variables, else ``.env``, else defaults.
+
+    The ``.env`` file is the one in the working directory. An empty variable counts as not set.
+
+    Raises:
+        SettingsError: A value cannot be used.
+        TypeError: An argument is no setting.
+    """
+    if unknown := overrides.keys() - _SETTINGS.keys() - {"environment"}:
+        raise TypeError(
+            f"{', '.join(sorted(unknown))}: no such setting; there are: {', '.join(_SETTINGS)}"
+        )
+    given: dict[str, Any] = {k: value for k, value in overrides.items() if value is not None}
+    dotenv = {} if "environment" in given else _dotenv(Path.cwd() / ".env")
+    outer = given.pop("environment", os.environ)
+    environment = {**dotenv, **outer}
+    values: dict[str, Any] = {"environment": MappingProxyType(environment)}
+    for name, (variable, read) in _SETTINGS.items():
+        text = environment.get(variable, "").strip()
+        if name in given:
+            values[name] = _read(read, given[name], name, "an argument")
+        elif text:
+            origin = "the environment" if variable in outer else ".env"
+            values[name] = _read(read, text, variable, origin)
+    if "home" not in values:
+        values["home"] = _default_home()
+    for name in ("providers", "generators"):
+        path = values["home"] / f"{name}.yaml"
+        if path.is_file():
+            values.setdefault(f"{name}_config_path", path)
+    return Settings(**values)
+
+
+def _default_home() -> Path:
+    from platformdirs import user_data_path  # noqa: PLC0415 - slow to import
+
+    return user_data_path("boards", appauthor=False)
+
+
+def _dotenv(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values  # noqa: PLC0415 - slow to import, rarely needed
+
+    try:
+        values = dotenv_values(path, encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"{path} cannot be read: {error}", remedy="Mend the file, or move it away."
+        ) from error
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _read(read: Callable[[Any], Any], value: Any, name: str, origin: str) -> Any:
+    try:
+        return read(value)
+    except (ValueError, TypeError) as error:
+        raise SettingsError(
+            f"{name} is {value!r} in {origin}: expected {error}.",
+            remedy=f"Change {name}, or leave it out for the default.",
+        ) from error
+
+
+def _path(value: Any) -> Path:
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError("a path")
+    return Path(os.path.abspath(os.path.expanduser(value)))
+
+
+def _file(value: Any) -> Path:
+    path = _path(value)
+    if not path.is_file():
+        raise ValueError("the path of a file that exists")
+    return path
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    words = value.split(",") if isinstance(value, str) else list(value)
+    if not all(isinstance(word, str) for word in words):
+        raise TypeError("names")
+    names = tuple(word.strip() for word in words if word.strip())
+    if not all(_DISTRIBUTION.fullmatch(name) for name in names):
+        raise ValueError("names, separated by commas")
+    return names
+
+
+def _flag(value: Any) -> bool:
+    flag = value if isinstance(value, bool) else _FLAGS.get(str(value).lower())
+    if flag is None:
+        raise ValueError("1 or 0 (or true, false, yes, no, on, off)")
+    return flag
+
+
+def _hosts(value: Any) -> bool | tuple[str, ...]:
+    if isinstance(value, bool) or (isinstance(value, str) and value.lower() in _FLAGS):
+        return _flag(value)
+    words = value.split(",") if isinstance(value, str) else list(value)
+    hosts = tuple(word.strip() for word in words if word.strip())
+    for host in hosts:
+        match = _ADDRESS.fullmatch(host)
+        if match is None or not 0 < int(match[1] or 1) < 65_536:
+            raise ValueError("1, 0, or hosts such as 127.0.0.1:8765,[::1]:80, separated by commas")
+    return hosts
+
+
+def _size(value: Any) -> int:
+    if type(value) is int:
+        size: Any = value
+    else:
+        # The language's own sizes; its grammar is slow to import, and this is rarely set.
+        from boards.spec.grammar import BAD, SizeKind  # noqa: PLC0415
+        from boards.spec.places import Place, Problems, Source  # noqa: PLC0415
+
+        size = SizeKind().read(value, Place(Source("")), Problems())
+        size = 0 if size is BAD else size
+    if size < 1:
+        raise ValueError("a size such as 256KB, 1MB or 2GB")
+    return int(size)
+
+
+def _count(value: Any) -> int:
+    number = int(value) if isinstance(value, str) and value.isdecimal() else value
+    if type(number) is not int or number < 1:
+        raise ValueError("an integer of at least 1")
+    return number
+
+
+def _url(value: Any) -> str:
+    from urllib.parse import urlsplit  # noqa: PLC0415 - rarely needed
+
+    parts = urlsplit(value if isinstance(value, str) else "")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("an address such as https://boards.example.com")
+    return str(value).rstrip("/")
+
+
+_SETTINGS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
+    "home": ("BOARDS_HOME", _path),
+    "cache": ("BOARDS_CACHE", _path),
+    "providers_config_path": ("BOARDS_PROVIDERS_CONFIG_PATH", _file),
+    "generators_config_path": ("BOARDS_GENERATORS_CONFIG_PATH", _file),
+    "plugins": ("BOARDS_PLUGINS", _names),
+    "plugins_disabled": ("BOARDS_PLUGINS_DISABLED", _names),
+    "strict": ("BOARDS_STRICT", _flag),
+    "allow_private_hosts": ("BOARDS_ALLOW_PRIVATE_HOSTS", _hosts),
+    "provider_priority": ("BOARDS_PROVIDER_PRIORITY", _names),
+    "max_output_bytes": ("BOARDS_MAX_OUTPUT_SIZE", _size),
+    "concurrency": ("BOARDS_CONCURRENCY", _count),
+    "webhook_url": ("BOARDS_WEBHOOK_URL", _url),
+}

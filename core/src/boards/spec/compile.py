@@ -1,0 +1,128 @@
+"""A generator, compiled once: everything that the engine asks of a spec, as closures."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import evolve, frozen
+
+from boards.spec.inputs import InputSchema
+from boards.spec.merge import effective
+from boards.spec.model import Deadline, GeneratorSpec, Idempotency, ProviderSpec
+from boards.spec.operators import compile_body
+from boards.spec.paths import ABSENT, first
+from boards.spec.predicates import Test, compile_predicate
+from boards.spec.replies import (
+    ReplyValue,
+    compile_extract,
+    compile_failure,
+    compile_progress,
+    compile_refusal,
+    compile_status,
+)
+from boards.spec.requests import CompiledRequest, tokens_of
+from boards.spec.tokens import Scope, compile_template, compile_token
+
+__all__ = ["CompiledGenerator", "CompiledSubmit"]
+
+
+@frozen
+class CompiledSubmit:
+    """One variant of a submit."""
+
+    request: CompiledRequest
+    when: Test | None
+    idempotency: Idempotency | None
+    conflict: Test | None
+    captures: tuple[tuple[str, Callable[[ReplyValue], Any]], ...]
+
+    def capture(self, reply: ReplyValue) -> dict[str, Any] | None:
+        """What is kept of the reply; None where a captured value is missing."""
+        kept = {name: at(reply) for name, at in self.captures}
+        if any(value is ABSENT or value is None for value in kept.values()):
+            return None
+        return kept
+
+
+class CompiledGenerator:
+    """A generator with its provider's defaults, ready to run.
+
+    Args:
+        spec: A generator that the checker passed.
+        provider_name: The instance that runs it.
+        provider: The instance's effective definition.
+
+    Raises:
+        ValueError: The input schema is no JSON Schema.
+    """
+
+    def __init__(self, spec: GeneratorSpec, provider_name: str, provider: ProviderSpec) -> None:
+        self.spec = spec
+        self.provider_name = provider_name
+        self.id = f"{provider_name}/{spec.name}"
+        self.run = run = effective(spec, provider)
+        self.inputs = InputSchema(spec.io.input_schema)
+        self.deadline = run.deadline or Deadline()
+        self._lets = [(name, compile_body(body)) for name, body in run.let.items()]
+        headers = provider.headers
+        self.submits = tuple(
+            CompiledSubmit(
+                CompiledRequest(submit, headers),
+                compile_predicate(submit.when) if submit.when is not None else None,
+                submit.idempotency,
+                compile_predicate(submit.idempotency.conflict)
+                if submit.idempotency is not None and submit.idempotency.conflict is not None
+                else None,
+                tuple((name, first(path)) for name, path in submit.capture.items()),
+            )
+            for submit in run.submit
+        )
+        self.poll = CompiledRequest(run.poll, headers) if run.poll is not None else None
+        self.result = CompiledRequest(run.result, headers) if run.result is not None else None
+        self.cancel = CompiledRequest(run.cancel, headers) if run.cancel is not None else None
+        self.status = compile_status(run.status) if run.status is not None else None
+        self.refusal = compile_refusal(run.errors)
+        self.progress = compile_progress(run.progress)
+        self.failure = compile_failure(run.failure)
+        self.outputs = compile_extract(run.extract, spec.artifact_type)
+        self._needs = [
+            compile_token(evolve(token, optional=True))
+            for request in (run.poll, run.result)
+            for token in tokens_of(request)
+            if token.root == "job"
+        ]
+        self._times = (
+            compile_template(spec.cost.times)
+            if spec.cost is not None and spec.cost.times is not None
+            else None
+        )
+
+    def job_suffices(self, job: Any) -> bool:
+        """Whether what a submit told is enough to ask for the job."""
+        scope = {"job": job, "prev": job}
+        return all(look_up(scope) is not ABSENT for look_up in self._needs)
+
+    def with_lets(self, scope: Mapping[str, Any]) -> dict[str, Any]:
+        """The scope of a request, its ``let`` derived in order."""
+        derived: dict[str, Any] = {}
+        complete = {**scope, "let": derived}
+        for name, render in self._lets:
+            value = render(complete)
+            if value is not ABSENT:
+                derived[name] = value
+        return complete
+
+    def choose_submit(self, scope: Scope) -> CompiledSubmit:
+        """The first variant whose ``when`` holds; the last has none."""
+        for submit in self.submits:
+            if submit.when is None or submit.when(scope, scope):
+                return submit
+        return self.submits[-1]
+
+    def estimate(self, scope: Scope) -> tuple[float, str, float] | None:
+        """US dollars, unit and quantity by the spec's list price; None where it has none."""
+        cost = self.spec.cost
+        if cost is None:
+            return None
+        times = self._times(scope) if self._times is not None else 1
+        quantity = float(times) if isinstance(times, int | float) else 1.0
+        return cost.usd * quantity, cost.unit, quantity

@@ -1,0 +1,345 @@
+"""The kinds of values that a document's keys take, and how a mapping of them is read.
+
+A class of the model declares its keys with :func:`key`; :class:`Shape` reads a mapping into it.
+These declarations are the only table of the language: the reader, the checker's "did you mean"
+and the published JSON Schema all come from them.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+import attrs
+
+from boards.spec.operators import read_body, read_template
+from boards.spec.paths import PathError, parse_path
+from boards.spec.places import Mapping, Place, Problems, Sequence, did_you_mean, plain
+from boards.spec.predicates import read_predicate
+
+__all__ = [
+    "BAD",
+    "BodyKind",
+    "Choice",
+    "DurationKind",
+    "FlagKind",
+    "JsonKind",
+    "Kind",
+    "Listed",
+    "Mapped",
+    "NumberKind",
+    "PathKind",
+    "PredicateKind",
+    "RateKind",
+    "Shape",
+    "SizeKind",
+    "TemplateKind",
+    "TextKind",
+    "WholeKind",
+    "key",
+    "keys_of",
+    "no_place",
+]
+
+BAD: Final = object()
+"""What a kind reads where it noted a mistake."""
+
+
+class Kind(Protocol):
+    """How one value is read."""
+
+    def read(self, value: Any, place: Place, problems: Problems) -> Any:
+        """The value as the model keeps it, or :data:`BAD` with a problem noted."""
+
+
+def key(
+    kind: "Kind | Callable[[], Kind]",
+    *,
+    default: Any = attrs.NOTHING,
+    name: str | None = None,
+    doc: str = "",
+) -> Any:
+    """A key of a document, as an attribute of its model class.
+
+    Args:
+        kind: How the value is read; a function where classes refer to each other.
+        default: Where the key is absent; a key without one is required.
+        name: The key, where it is no Python name (``from``, ``else``).
+        doc: One line for editors.
+    """
+    if isinstance(default, dict | list):
+        default = attrs.Factory(default.copy)
+    return attrs.field(default=default, metadata={"kind": kind, "key": name, "doc": doc})
+
+
+def no_place() -> Any:
+    """Where a mapping stood: kept for messages, never compared."""
+    return attrs.field(default=None, eq=False, repr=False, kw_only=True)
+
+
+def keys_of(model: type) -> dict[str, "attrs.Attribute[Any]"]:
+    """The keys that a model class declares."""
+    return {
+        attribute.metadata["key"] or attribute.name: attribute
+        for attribute in attrs.fields(model)
+        if "kind" in attribute.metadata
+    }
+
+
+@attrs.frozen
+class TextKind:
+    """A plain text."""
+
+    pattern: str | None = None
+    what: str = "a text"
+
+    def read(self, value: Any, place: Place, problems: Problems) -> Any:
+        if not isinstance(value, str) or (self.pattern and not re.fullmatch(self.pattern, value)):
+            problems.error(place, f"expected {self.what}, not {shown(value)}")
+            return BAD
+        return value
+
+
+@attrs.frozen
+class FlagKind:
+    """true or false."""
+
+    def read(self, value: Any, place: Place, problems: Problems) -> Any:
+        if not isinstance(value, bool):
+            problems.error(place, f"expected true or false, not {shown(value)}")
+            return BAD
+        return value
+
+
+@attrs.frozen
+class WholeKind:
+    """An integer from a minimum on."""
+
+    minimum: int = 0
+
+    def read(self, value: Any, place: Place, problems: Problems) -> Any:
+        if type(value) is not int or value < self.minimum:
+            problems.error(
+                place, f"expected an integer of at least {self.minimum}, not {shown(value)}"
+            )
+            return BAD
+        return value
+
+
+@attrs.frozen
+class NumberKind:
+    """A number from a minimum on."""
+
+    minimum: float = 0
+
+    def read(self, value: Any, place: Place, problems: Problems) -> Any:
+        if type(value) not in (int, float) or not value >= self.minimum:
+            problems.error(
+                place, f"expected a number of at least {self.minimum:g}, not {shown(value)}"
+            )
+            return BAD
+        return value
+
+
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
+_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(KB|MB|GB)")
+_BYTES: Final = {"KB": 1000, "MB": 1000_000, "GB": 1000_000_000}
+_RATE = re.compile(r"([1-9][0-9]*)/([0-9]+(?:\.[0-9]+)?(?:ms|s|m|h))")
+
+
+@attrs.frozen
+class DurationKind:
+    """``500ms 10s 5m 24h``, in seconds."""
+
+    def read(self, value: Any, place: Place, problems: Problems) -> Any:
+        match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+        if match is None:
+            problems.error(
+                place, f"expected a duration such as 500ms, 10s, 5m or 24h, not {shown(value)}"
+            )
+            return BAD
+        return float(match[1]) * _SECONDS[match[2]]
+
+
+@attrs.frozen
+class SizeKind:
+    """``KB MB GB``, powers of ten, in bytes."""
+
+    def read(self, value: Any, place: Place, problems: Problems) -> Any:
+        match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+        if match is None:
+            problems.error(place, f"expected a size such as 256KB, 1MB or 2GB, not {shown(value)}")
+            return BAD
+        return int(float(match[1]) * _BYTES[match[2]])
+
+
+@attrs.frozen
+class RateKind:
+    """``600/1m``: a count and the seconds that it is for."""
+
+    def read(self, value: Any, place: Place, problems: Problems) -> Any:
+        match = _RATE.fullmatch(value) if isinstance(value, str) else None
+        if match is None:
+            problems.error(place, f"expected a rate such as 600/1m or 5/1s, not {shown(value)}")
+            return BAD
+        return int(match[1]), DurationKind().read(match[2], place, problems)
+
+
+@attrs.frozen
+class Choice:
+    """One of a closed list of words."""
+
+    words: tuple[str, ...]
+
+    def read(self, value: Any, place: Place, problems: Problems) -> Any:
+        if value not in self.words:
+            near = did_you_mean(str(value), self.words)
+            problems.error(place, f"{shown(value)} is not allowed here{near}")
+            return BAD
+        return value
+
+
+@attrs.frozen
+class JsonKind:
+    """Any JSON value, kept as it is."""
+
+    mapping: bool = False
+
+    def read(self, value: Any, place: Place, problems: Problems) -> Any:
+        if self.mapping and not isinstance(value, dict):
+            problems.error(place, f"expected a mapping, not {shown(value)}")
+            return BAD
+        return plain(value)
+
+
+@attrs.frozen
+class TemplateKind:
+    """A text with tokens."""
+
+    def read(self, value: Any, place: Place, problems: Problems) -> Any:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            value = str(value)
+        template = read_template(value, place, problems)
+        return BAD if template is None else template
+
+
+@attrs.frozen
+class BodyKind:
+    """JSON with tokens and operators."""
+
+    def read(self, value: Any, place: Place, problems: Problems) -> Any:
+        body = read_body(value, place, problems)
+        return BAD if body is None else body
+
+
+@attrs.frozen
+class PredicateKind:
+    """A predicate."""
+
+    def read(self, value: Any, place: Place, problems: Problems) -> Any:
+        predicate = read_predicate(value, place, problems)
+        return BAD if predicate is None else predicate
+
+
+@attrs.frozen
+class PathKind:
+    """A response path."""
+
+    def read(self, value: Any, place: Place, problems: Problems) -> Any:
+        if not isinstance(value, str):
+            problems.error(place, f"expected a path such as body.output, not {shown(value)}")
+            return BAD
+        try:
+            return parse_path(value, place)
+        except PathError as error:
+            problems.error(place, str(error))
+            return BAD
+
+
+@attrs.frozen
+class Mapped:
+    """A mapping with free keys, in order, as pairs."""
+
+    kind: Kind
+    keys: TextKind = TextKind()
+
+    def read(self, value: Any, place: Place, problems: Problems) -> Any:
+        if not isinstance(value, Mapping):
+            problems.error(place, f"expected a mapping, not {shown(value)}")
+            return BAD
+        before = problems.count
+        read = {}
+        for name, item in value.items():
+            self.keys.read(name, value.key_places[name], problems)
+            read[name] = self.kind.read(item, value.value_places[name], problems)
+        return BAD if problems.count > before else read
+
+
+@attrs.frozen
+class Listed:
+    """A list; ``single`` allows one item to stand for a list of it."""
+
+    kind: Kind
+    single: bool = False
+
+    def read(self, value: Any, place: Place, problems: Problems) -> Any:
+        if self.single and not isinstance(value, Sequence):
+            one = self.kind.read(value, place, problems)
+            return BAD if one is BAD else (one,)
+        if not isinstance(value, Sequence):
+            problems.error(place, f"expected a list, not {shown(value)}")
+            return BAD
+        before = problems.count
+        read = tuple(
+            self.kind.read(item, at, problems)
+            for item, at in zip(value, value.item_places, strict=True)
+        )
+        return BAD if problems.count > before else read
+
+
+@attrs.frozen
+class Shape:
+    """A mapping with closed keys: those of a model class."""
+
+    model: type
+
+    def read(self, value: Any, place: Place, problems: Problems) -> Any:
+        if not isinstance(value, Mapping):
+            problems.error(place, f"expected a mapping, not {shown(value)}")
+            return BAD
+        known = keys_of(self.model)
+        before = problems.count
+        for name in value:
+            if name not in known:
+                problems.error(
+                    value.key_places[name], f"unknown key {name!r}{did_you_mean(name, known)}"
+                )
+        arguments: dict[str, Any] = {}
+        for name, attribute in known.items():
+            if name in value:
+                kind = attribute.metadata["kind"]
+                kind = kind if hasattr(kind, "read") else kind()
+                arguments[attribute.name] = kind.read(
+                    value[name], value.value_places[name], problems
+                )
+            elif attribute.default is attrs.NOTHING:
+                problems.error(place, f"missing key {name!r}")
+        if problems.count > before:
+            return BAD
+        if any(attribute.name == "place" for attribute in attrs.fields(self.model)):
+            arguments["place"] = place
+        return self.model(**arguments)
+
+
+def shown(value: Any) -> str:
+    """A value in a message: short, and telling its type by its quotes."""
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,156 @@
+"""What a generator takes: defaults, validation with every problem told at once, file inputs."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import jsonschema_rs
+from attrs import frozen
+
+from boards.errors import Problem
+from boards.spec.places import did_you_mean, plain
+
+__all__ = ["FILE_FORMATS", "FileInput", "InputSchema"]
+
+FILE_FORMATS: Final = frozenset({"image", "audio", "video", "model", "file"})
+"""``{type: string, format: image}`` and so on is an artifact input."""
+
+_NAMES: Final = {
+    "string": "a string",
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "null",
+}
+
+
+@frozen
+class FileInput:
+    """An input that takes files.
+
+    Attributes:
+        name: Of the input.
+        format: One of :data:`FILE_FORMATS`.
+        many: It takes a list of them.
+    """
+
+    name: str
+    format: str
+    many: bool
+
+
+class InputSchema:
+    """A compiled input schema.
+
+    Args:
+        schema: JSON Schema 2020-12 of an object. Unknown keys are refused unless it says otherwise.
+
+    Raises:
+        ValueError: It is not a JSON Schema; the message tells where.
+    """
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self.schema: dict[str, Any] = {"additionalProperties": False, **plain(schema)}
+        self.properties: dict[str, Any] = self.schema.get("properties") or {}
+        self.required: frozenset[str] = frozenset(schema.get("required") or ())
+        self.defaults: dict[str, Any] = {
+            name: one["default"]
+            for name, one in self.properties.items()
+            if isinstance(one, Mapping) and "default" in one
+        }
+        self.files: tuple[FileInput, ...] = tuple(
+            found
+            for name, one in self.properties.items()
+            if (found := _file_input(name, one)) is not None
+        )
+        try:
+            self._validator = jsonschema_rs.Draft202012Validator(self.schema)
+        except (jsonschema_rs.ValidationError, ValueError) as error:
+            at = ".".join(str(step) for step in getattr(error, "instance_path", ()))
+            message = getattr(error, "message", str(error))
+            raise ValueError(f"{at}: {message}" if at else message) from error
+
+    def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The input with defaults filled in; what was given wins."""
+        return {**self.defaults, **given}
+
+    def problems(self, value: dict[str, Any]) -> list[Problem]:
+        """Everything that is wrong with a completed input, each naming its field."""
+        if self._validator.is_valid(value):
+            return []
+        found: list[Problem] = []
+        for error in self._validator.iter_errors(value):
+            found.extend(self._explain(error))
+        return found
+
+    def _explain(self, error: jsonschema_rs.ValidationError) -> list[Problem]:
+        where = _field(error.instance_path)
+        match error.kind.as_dict():
+            case {"property": str(name)}:
+                return [Problem(_join(where, name), "is required")]
+            case {"unexpected": list(names)}:
+                known = self.properties if not where else ()
+                return [
+                    Problem(_join(where, name), f"is not an input{did_you_mean(name, known)}")
+                    for name in names
+                ]
+            case {"options": list(options)}:
+                allowed = ", ".join(str(one) for one in options)
+                return [Problem(where, f"must be one of {allowed}; not {error.instance!r}")]
+            case {"types": list(types)}:
+                wanted = " or ".join(_NAMES.get(str(name), str(name)) for name in types)
+                return [Problem(where, f"must be {wanted}, not {_described(error.instance)}")]
+            case {"limit": limit}:
+                return [Problem(where, _limit(error.kind.name, limit, error.instance))]
+            case {"multiple_of": step}:
+                return [Problem(where, f"must be a multiple of {step:g}, not {error.instance!r}")]
+            case _:
+                return [Problem(where, error.message)]
+
+
+_LIMITS: Final = {
+    "minimum": "must be at least {0:g}, not {1!r}",
+    "maximum": "must be at most {0:g}, not {1!r}",
+    "exclusiveMinimum": "must be more than {0:g}, not {1!r}",
+    "exclusiveMaximum": "must be less than {0:g}, not {1!r}",
+    "minLength": "must have at least {0} characters",
+    "maxLength": "must have at most {0} characters",
+    "minItems": "must have at least {0} items",
+    "maxItems": "must have at most {0} items",
+}
+
+
+def _limit(keyword: str, limit: Any, value: Any) -> str:
+    return _LIMITS.get(keyword, keyword + " {0}").format(limit, value)
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, str):
+        return f"the string {value[:60]!r}"
+    if isinstance(value, dict):
+        return "a mapping"
+    return "a list" if isinstance(value, list) else repr(value).lower()
+
+
+def _field(path: list[str | int]) -> str:
+    text = ""
+    for step in path:
+        text = f"{text}[{step}]" if isinstance(step, int) else _join(text, step)
+    return text
+
+
+def _join(where: str, name: str) -> str:
+    return f"{where}.{name}" if where else name
+
+
+def _file_input(name: str, schema: Any) -> FileInput | None:
+    if not isinstance(schema, Mapping):
+        return None
+    format_ = schema.get("format")
+    if format_ in FILE_FORMATS:
+        return FileInput(name, format_, many=False)
+    items = schema.get("items")
+    if isinstance(items, Mapping) and items.get("format") in FILE_FORMATS:
+        return FileInput(name, items["format"], many=True)
+    return None

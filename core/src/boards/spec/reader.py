@@ -1,0 +1,101 @@
+"""From a document to specs: providers by name, and generators."""
+
+from pathlib import Path
+from typing import Any
+
+from attrs import field, frozen
+
+from boards.spec import yaml
+from boards.spec.grammar import BAD, Shape
+from boards.spec.model import SPEC_VERSION, GeneratorSpec, ProviderSpec
+from boards.spec.places import Document, Mapping, Place, Problems, Sequence, did_you_mean
+
+__all__ = ["SpecFile", "read_document", "read_file", "read_text"]
+
+_TOP = ("spec", "providers", "generators")
+
+
+@frozen
+class SpecFile:
+    """What one document defines; what could not be read is left out, and told as a problem."""
+
+    providers: dict[str, ProviderSpec] = field(factory=dict)
+    generators: tuple[GeneratorSpec, ...] = ()
+
+
+def read_file(path: Path, problems: Problems) -> SpecFile:
+    """Read a YAML file.
+
+    Raises:
+        SpecError: The file cannot be opened, is too large, or is not UTF-8.
+    """
+    return read_text(yaml.load(path), str(path), problems)
+
+
+def read_text(text: str, name: str, problems: Problems) -> SpecFile:
+    """Read a YAML text; ``name`` stands for it in messages."""
+    document = yaml.parse(text, name, problems)
+    return SpecFile() if document is None else read_document(document, problems)
+
+
+def read_document(document: Document, problems: Problems) -> SpecFile:
+    """Read what a document defines."""
+    root = document.root
+    if not isinstance(root, Mapping):
+        if root is not None:
+            problems.error(document.place, "expected 'providers:' and 'generators:' at the top")
+        return SpecFile()
+    for name in root:
+        if name not in _TOP:
+            problems.error(root.key_places[name], f"unknown key {name!r}{did_you_mean(name, _TOP)}")
+    if "spec" in root and not _version_known(root["spec"], root.value_places["spec"], problems):
+        return SpecFile()
+    return SpecFile(_providers(root, problems), _generators(root, problems))
+
+
+def _version_known(version: Any, place: Place, problems: Problems) -> bool:
+    if type(version) is not int or version < 1:
+        problems.error(place, f"spec is the version of the language, an integer: {SPEC_VERSION}")
+    elif version > SPEC_VERSION:
+        problems.error(
+            place,
+            f"this file is written in version {version} of the language; "
+            f"this boards-core reads version {SPEC_VERSION}: upgrade boards-core",
+        )
+    else:
+        return True
+    return False
+
+
+def _providers(root: Mapping, problems: Problems) -> dict[str, ProviderSpec]:
+    value = root.get("providers")
+    if value is None:
+        return {}
+    place = root.value_places["providers"]
+    if not isinstance(value, Mapping):
+        problems.error(place, "providers is a mapping by name")
+        return {}
+    read = {
+        name: Shape(ProviderSpec).read(one, value.value_places[name], problems)
+        for name, one in value.items()
+    }
+    return {name: one for name, one in read.items() if one is not BAD}
+
+
+def _generators(root: Mapping, problems: Problems) -> tuple[GeneratorSpec, ...]:
+    value = root.get("generators")
+    if value is None:
+        return ()
+    if not isinstance(value, Sequence):
+        problems.error(root.value_places["generators"], "generators is a list")
+        return ()
+    found: dict[str, GeneratorSpec] = {}
+    for item, place in zip(value, value.item_places, strict=True):
+        spec = Shape(GeneratorSpec).read(item, place, problems)
+        if spec is BAD:
+            continue
+        if spec.id in found:
+            problems.error(place, f"{spec.id} is defined twice in this file")
+            continue
+        found[spec.id] = spec
+    return tuple(found.values())

@@ -1,0 +1,438 @@
+"""What a reply means: refused, how far, failed how, which outputs. Pure, compiled once.
+
+A reply is a mapping of ``body`` (JSON, text or bytes), ``header`` (lower-case names) and
+``status``: what response paths start at.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
+
+from attrs import field, frozen
+
+from boards.errors import ProviderErrorKind
+from boards.spec.model import (
+    ErrorRule,
+    Extract,
+    FailureSpec,
+    OutputSpec,
+    ProgressSpec,
+    StatusSpec,
+)
+from boards.spec.paths import ABSENT, Path, first, parse_path, values
+from boards.spec.predicates import compile_predicate
+
+__all__ = [
+    "Found",
+    "Refusal",
+    "ReplyValue",
+    "compile_extract",
+    "compile_failure",
+    "compile_progress",
+    "compile_refusal",
+    "compile_status",
+    "message_in",
+]
+
+ReplyValue = Mapping[str, Any]
+
+Normalised = Literal["queued", "running", "succeeded", "failed", "canceled"]
+
+
+@frozen
+class Refusal:
+    """A reply that is an error.
+
+    Attributes:
+        kind: What went wrong.
+        message: In the provider's words where they were found.
+        after: Seconds that the provider asked to wait.
+        refused: The provider accepted nothing, so that a submit may be sent again.
+        declared: A rule of the spec said so, not only the HTTP status.
+    """
+
+    kind: ProviderErrorKind
+    message: str
+    after: float | None = None
+    refused: bool = False
+    declared: bool = False
+
+
+_BY_STATUS: Final[dict[int, ProviderErrorKind]] = {
+    400: "invalid_input",
+    422: "invalid_input",
+    401: "auth",
+    403: "auth",
+    402: "quota",
+    404: "not_found",
+    410: "not_found",
+    408: "timeout",
+    429: "rate_limited",
+}
+
+
+def compile_refusal(rules: tuple[ErrorRule, ...]) -> Callable[[ReplyValue], Refusal | None]:
+    """A closure: is the reply an error? Rules first, in order, then the HTTP status."""
+    compiled = [
+        (
+            rule,
+            compile_predicate(rule.when),
+            first(rule.message) if rule.message is not None else None,
+            first(rule.after) if rule.after is not None else None,
+        )
+        for rule in rules
+    ]
+
+    def refusal(reply: ReplyValue) -> Refusal | None:
+        for rule, test, message_at, after_at in compiled:
+            if test(reply, {}):
+                told = message_at(reply) if message_at is not None else ABSENT
+                after = _seconds(after_at(reply)) if after_at is not None else None
+                return Refusal(
+                    rule.kind,  # type: ignore[arg-type]  # the reader allows only kinds
+                    told if isinstance(told, str) and told else message_in(reply),
+                    _retry_after(reply) if after is None else after,
+                    rule.refused or rule.kind == "rate_limited",
+                    declared=True,
+                )
+        status = reply["status"]
+        if status < 400:
+            return None
+        kind = _BY_STATUS.get(status, "transient" if status >= 500 else "provider")
+        return Refusal(kind, message_in(reply), _retry_after(reply), refused=status == 429)
+
+    return refusal
+
+
+def _seconds(value: Any) -> float | None:
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*s?\s*", value)
+        return float(match[1]) if match else None
+    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        return float(value)
+    return None
+
+
+def _retry_after(reply: ReplyValue) -> float | None:
+    return _seconds(reply["header"].get("retry-after"))
+
+
+_MESSAGE_KEYS: Final = ("message", "detail", "error", "msg", "title", "description")
+_LONGEST: Final = 500
+
+
+def message_in(reply: ReplyValue) -> str:
+    """What an error reply says, as well as one can tell without a rule: at most 500 characters."""
+    body = reply["body"]
+    status = reply["status"]
+    text = _message(body, 4)
+    if text is None and isinstance(body, str) and not body.lstrip().startswith("<"):
+        text = body.strip()
+    if not text:
+        return f"HTTP {status}"
+    return f"HTTP {status}: {text[:_LONGEST]}"
+
+
+def _message(value: Any, depth: int) -> str | None:
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, list):
+        lines = [one for item in value[:5] if (one := _message(item, depth - 1))] if depth else []
+        return "; ".join(lines) or None
+    if isinstance(value, dict) and depth:
+        for key in _MESSAGE_KEYS:
+            if (told := _message(value.get(key), depth - 1)) is not None:
+                place = value.get("loc")
+                if isinstance(place, list) and place:
+                    return f"{'.'.join(str(step) for step in place)}: {told}"
+                return told
+    return None
+
+
+def compile_status(
+    status: StatusSpec,
+) -> Callable[[ReplyValue, bool], tuple[Normalised | None, str]]:
+    """A closure from a reply, and whether it is the submit's, to the status and the raw value.
+
+    None means that the spec does not know the value and says ``fail``.
+    """
+    fail_if = compile_predicate(status.fail_if) if status.fail_if is not None else None
+    judge = _compile_rules(status) if status.rules else _compile_map(status)
+
+    def normalised(reply: ReplyValue, submitted: bool) -> tuple[Normalised | None, str]:
+        if fail_if is not None and fail_if(reply, {}):
+            return "failed", "fail_if"
+        return judge(reply, submitted)
+
+    return normalised
+
+
+_Judge = Callable[[ReplyValue, bool], tuple[Normalised | None, str]]
+
+
+def _compile_rules(status: StatusSpec) -> _Judge:
+    rules = [(compile_predicate(rule.when), rule.status) for rule in status.rules]
+    otherwise: Any = status.otherwise
+
+    def judge(reply: ReplyValue, _submitted: bool) -> tuple[Normalised | None, str]:
+        for test, is_ in rules:
+            if test(reply, {}):
+                return is_, is_  # type: ignore[return-value]  # the reader allows only statuses
+        return otherwise, "else"
+
+    return judge
+
+
+def _compile_map(status: StatusSpec) -> _Judge:
+    assert status.at is not None  # noqa: S101  # the checker saw to it
+    found_at = values(status.at)
+    table: dict[str, Any] = dict(status.map)
+    unknown: Any = None if status.unknown == "fail" else status.unknown
+    absent: Any = None if status.absent == "fail" else status.absent
+
+    def one(value: Any, submitted: bool) -> tuple[Any, str]:
+        if value is ABSENT or value is None:
+            if status.absent is not None:
+                return absent, "no status"
+            return ("queued" if submitted else unknown), "no status"
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        return table.get(text, unknown), text
+
+    def judge(reply: ReplyValue, submitted: bool) -> tuple[Normalised | None, str]:
+        found = found_at(reply)
+        if status.combine is None or not found:
+            return one(found[0] if found else ABSENT, submitted)
+        judged = [one(value, submitted) for value in found]
+        for wanted in (None, "failed", "canceled"):
+            for verdict in judged:
+                if verdict[0] == wanted:
+                    return verdict
+        if all(verdict[0] == "succeeded" for verdict in judged):
+            return judged[0]
+        return next(
+            (verdict for verdict in judged if verdict[0] == "running"), ("queued", judged[0][1])
+        )
+
+    return judge
+
+
+_TQDM: Final = re.compile(r"(\d{1,3})%\s*\|")
+
+
+@frozen
+class Advance:
+    """How far a reply says that the job is; ``logs`` are the lines so far."""
+
+    percent: float | None = None
+    queue_position: int | None = None
+    logs: tuple[str, ...] = ()
+
+
+def compile_progress(progress: ProgressSpec | None) -> Callable[[ReplyValue], Advance]:
+    """A closure from a reply to how far it is."""
+    if progress is None:
+        nothing = Advance()
+        return lambda _reply: nothing
+    percent = first(progress.percent) if progress.percent is not None else None
+    fraction = first(progress.fraction) if progress.fraction is not None else None
+    position = first(progress.queue_position) if progress.queue_position is not None else None
+    logs = values(progress.logs) if progress.logs is not None else None
+
+    def advance(reply: ReplyValue) -> Advance:
+        lines = _lines(logs(reply)) if logs is not None else ()
+        told = _number(percent(reply)) if percent is not None else None
+        if told is None and fraction is not None:
+            part = _number(fraction(reply))
+            told = None if part is None else part * 100
+        if told is None and progress.log_percent is not None:
+            told = _log_percent(lines)
+        where = _number(position(reply)) if position is not None else None
+        return Advance(
+            None if told is None else min(max(told, 0.0), 100.0),
+            None if where is None else int(where),
+            lines,
+        )
+
+    return advance
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    return None
+
+
+def _lines(found: list[Any]) -> tuple[str, ...]:
+    lines: list[str] = []
+    for value in found:
+        if isinstance(value, str):
+            # A progress bar overwrites its line with carriage returns: only the last state counts.
+            lines.extend(
+                line.rsplit("\r", 1)[-1] for line in value.rstrip().split("\n") if line.strip()
+            )
+    return tuple(lines)
+
+
+def _log_percent(lines: tuple[str, ...]) -> float | None:
+    for line in reversed(lines):
+        if match := _TQDM.search(line):
+            return float(match[1])
+    return None
+
+
+def compile_failure(
+    failure: FailureSpec | None,
+) -> Callable[[ReplyValue], tuple[ProviderErrorKind, str]]:
+    """A closure from the reply of a failed job to the error kind and its message."""
+    message_at = first(failure.message) if failure and failure.message is not None else None
+    kinds = [(compile_predicate(one.when), one.kind) for one in (failure.kinds if failure else ())]
+
+    def explain(reply: ReplyValue) -> tuple[ProviderErrorKind, str]:
+        told = message_at(reply) if message_at is not None else ABSENT
+        if isinstance(told, dict | list):
+            told = _message(told, 4)
+        message = told if isinstance(told, str) and told else "the job failed"
+        for test, kind in kinds:
+            if test(reply, {}):
+                return kind, message  # type: ignore[return-value]  # the reader allows only kinds
+        return "provider", message
+
+    return explain
+
+
+@frozen
+class Found:
+    """An output in a final reply.
+
+    Attributes:
+        form: ``url base64 data_uri bytes text json``, as the spec says.
+        value: The URL, the text, the encoded or raw bytes.
+        mime: The declared media type.
+        expires: Seconds that the URL lives.
+        fetch_auth: ``none`` or ``same_origin``.
+        meta: Facts of it.
+    """
+
+    form: str
+    value: Any
+    mime: str | None = None
+    expires: float | None = None
+    fetch_auth: str = "none"
+    meta: Mapping[str, Any] = field(factory=dict)
+
+
+def compile_extract(extract: Extract, artifact_type: str) -> Callable[[ReplyValue], list[Found]]:
+    """A closure from a final reply to its outputs, in order."""
+    parts = [_compile_output(output) for output in extract.outputs]
+    parts += [
+        _compile_output_path(path.text, text=artifact_type == "text")
+        for path in extract.output_paths
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    return lambda reply: [found for part in parts for found in part(reply)]
+
+
+def _compile_output_path(path: str, *, text: bool) -> Callable[[ReplyValue], list[Found]]:
+    found_at = values(parse_path(path))
+
+    def find(reply: ReplyValue) -> list[Found]:
+        found = found_at(reply["body"])
+        if text:
+            return _joined(found)
+        return [
+            Found("data_uri" if leaf.startswith("data:") else "url", leaf)
+            for leaf in _file_strings(found)
+        ]
+
+    return find
+
+
+def _file_strings(value: Any) -> list[str]:
+    """Strings that are http(s) or data URIs, through lists and mappings, in order."""
+    if isinstance(value, str):
+        return [value] if value.startswith(("https://", "http://", "data:")) else []
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [leaf for item in value for leaf in _file_strings(item)]
+    return []
+
+
+def _joined(found: list[Any]) -> list[Found]:
+    """Text outputs: a list of chunks is one text."""
+    texts = []
+    for value in found:
+        if isinstance(value, list):
+            texts.append("".join(item for item in value if isinstance(item, str)))
+        elif isinstance(value, str):
+            texts.append(value)
+    return [Found("text", text) for text in texts]
+
+
+def _compile_output(output: OutputSpec) -> Callable[[ReplyValue], list[Found]]:
+    found_at = values(output.source)
+    mime_literal = output.mime if output.mime and "/" in output.mime else None
+    mime_at = _series(parse_path(output.mime)) if output.mime and not mime_literal else None
+    meta_at = [(name, _series(path)) for name, path in output.meta.items()]
+    elements = values(output.each) if output.each is not None else None
+
+    def find(subject: Any) -> list[Found]:
+        found = _leaves(found_at(subject), output.form)
+        mimes = mime_at(subject) if mime_at is not None else _no_value
+        metas = [(name, at(subject)) for name, at in meta_at]
+        return [
+            Found(
+                _form(output.form, value),
+                json.dumps(value, ensure_ascii=False) if output.form == "json" else value,
+                mime_literal or _mime(mimes(index)),
+                output.expires,
+                output.fetch_auth,
+                {name: told for name, nth in metas if (told := nth(index)) is not None},
+            )
+            for index, value in enumerate(found)
+        ]
+
+    if elements is None:
+        return find
+    return lambda reply: [found for element in elements(reply) for found in find(element)]
+
+
+def _form(form: str, value: Any) -> str:
+    """A URL field may hold a data URI: some providers send small outputs so."""
+    return "data_uri" if form == "url" and str(value).startswith("data:") else form
+
+
+_Nth = Callable[[int], Any]
+
+
+def _leaves(found: list[Any], form: str) -> list[Any]:
+    """The values that are outputs: lists of URLs count one by one, chunks of a text together."""
+    if form == "text":
+        return [one.value for one in _joined(found)]
+    if form in ("json", "bytes"):
+        return found
+    flat = [leaf for value in found for leaf in (value if isinstance(value, list) else [value])]
+    return [leaf for leaf in flat if leaf is not None]
+
+
+def _series(path: Path) -> Callable[[Any], _Nth]:
+    """A closure to facts by output: with ``[*]`` each output has its own, else all have one."""
+    found_at = values(path)
+
+    def series(subject: Any) -> _Nth:
+        found = found_at(subject)
+        if path.has_wildcard:
+            return lambda index: found[index] if index < len(found) else None
+        return lambda _index: found[0] if found else None
+
+    return series
+
+
+def _no_value(_index: int) -> None:
+    return None
+
+
+def _mime(value: Any) -> str | None:
+    return value if isinstance(value, str) and "/" in value else None

@@ -1,0 +1,247 @@
+"""YAML as the language reads it: our own scalar resolver, places, and limits against hostile files.
+
+The limits are checked on the parser's events, before anything is composed: composing deeply
+nested text inside the C library crashes the interpreter.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from attrs import define, frozen
+
+from boards.errors import SpecError
+from boards.spec.places import Document, Mapping, Place, Problems, Sequence, Source
+
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_NODES", "load", "parse"]
+
+MAX_BYTES = 1_048_576
+MAX_DEPTH = 100
+MAX_NODES = 50_000
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_WORDS: dict[str, Any] = {"true": True, "false": False, "null": None, "": None}
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})\Z")
+_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?\Z")
+_LOOK_ALIKES = frozenset(
+    [
+        "True",
+        "TRUE",
+        "False",
+        "FALSE",
+        "yes",
+        "Yes",
+        "YES",
+        "no",
+        "No",
+        "NO",
+        "on",
+        "On",
+        "ON",
+        "off",
+        "Off",
+        "OFF",
+        "Null",
+        "NULL",
+        "~",
+    ]
+)
+
+
+class _RefusedError(Exception):
+    def __init__(self, place: Place, message: str) -> None:
+        super().__init__(message)
+        self.place = place
+        self.message = message
+
+
+@frozen
+class _Node:
+    """A finished value, where it stands, and how many nodes it has."""
+
+    value: Any
+    place: Place
+    weight: int
+
+
+@define
+class _Open:
+    """A collection whose end is still to come."""
+
+    value: Mapping | Sequence
+    place: Place
+    anchor: str | None
+    weight: int = 1
+    key: _Node | None = None
+    merged: tuple[_Node, ...] = ()
+
+
+def load(path: Path) -> str:
+    """The text of a specification file.
+
+    Raises:
+        SpecError: It cannot be read, is too large, or is not UTF-8.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise SpecError(
+                f"{path} has {size:,} bytes; a specification has at most {MAX_BYTES:,}.",
+                remedy="Split it into several files.",
+            )
+        return path.read_text("utf-8")
+    except OSError as error:
+        raise SpecError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path} is not UTF-8 text: {error}.") from error
+
+
+def parse(text: str, name: str, problems: Problems) -> Document | None:
+    """Parse one YAML document; None, with a problem noted, where it cannot be parsed.
+
+    Args:
+        text: The document, at most :data:`MAX_BYTES` of UTF-8.
+        name: What to call it in messages: its path.
+        problems: Where mistakes are noted.
+    """
+    source = Source(name, text)
+    start = Place(source)
+    if len(text) > MAX_BYTES or len(text.encode("utf-8", "replace")) > MAX_BYTES:
+        problems.error(Place(Source(name)), f"longer than {MAX_BYTES:,} bytes")
+        return None
+    try:
+        node = _compose(source, problems)
+    except _RefusedError as refused:
+        problems.error(refused.place, refused.message)
+        return None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = Place(source, mark.line + 1, mark.column + 1) if mark else start
+        problems.error(place, " ".join(filter(None, [error.context, error.problem])))
+        return None
+    except yaml.YAMLError as error:  # an illegal character
+        problems.error(start, str(error).split("\n", 1)[0])
+        return None
+    return Document(source, node.value, node.place)
+
+
+def _compose(source: Source, problems: Problems) -> _Node:
+    """Build the tree from events, without recursion."""
+    anchors: dict[str, _Node] = {}
+    stack: list[_Open] = []
+    root: _Node | None = None
+    total = 0
+
+    for event in _events(source):
+        mark = event.start_mark
+        place = Place(source, mark.line + 1, mark.column + 1)
+        if isinstance(event, yaml.ScalarEvent):
+            _refuse_tag(event.tag, place)
+            node = _Node(_scalar(event, place, problems), place, 1)
+            if event.anchor:
+                anchors[event.anchor] = node
+        elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
+            _refuse_tag(event.tag, place)
+            if len(stack) >= MAX_DEPTH:
+                raise _RefusedError(place, f"nested deeper than {MAX_DEPTH} levels")
+            is_mapping = isinstance(event, yaml.MappingStartEvent)
+            value = Mapping(place) if is_mapping else Sequence(place)
+            stack.append(_Open(value, place, event.anchor))
+            total += 1
+            continue
+        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+            closed = stack.pop()
+            _merge(closed)
+            node = _Node(closed.value, closed.place, closed.weight)
+            total -= closed.weight  # counted again below, as one finished node
+            if closed.anchor:
+                anchors[closed.anchor] = node
+        elif isinstance(event, yaml.AliasEvent):
+            if event.anchor not in anchors:
+                raise _RefusedError(place, f"unknown alias *{event.anchor}")
+            node = _Node(anchors[event.anchor].value, place, anchors[event.anchor].weight)
+        elif isinstance(event, yaml.DocumentStartEvent) and root is not None:
+            raise _RefusedError(place, "a second document begins here; a file holds one")
+        else:
+            continue
+        total += node.weight
+        if total > MAX_NODES:
+            raise _RefusedError(place, f"more than {MAX_NODES:,} nodes, aliases expanded")
+        if stack:
+            _add(stack[-1], node, problems)
+        else:
+            root = node
+    return root or _Node(Mapping(Place(source)), Place(source), 1)
+
+
+def _events(source: Source) -> Iterator[Any]:
+    yield from yaml.parse(source.text, Loader=_Loader)
+
+
+def _refuse_tag(tag: str | None, place: Place) -> None:
+    if tag is not None and tag != "!":
+        raise _RefusedError(place, f"tags such as {tag} are not part of the language")
+
+
+def _scalar(event: Any, place: Place, problems: Problems) -> Any:
+    text: str = event.value
+    if not event.implicit[0]:  # quoted, or a block
+        return text
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.match(text):
+        return int(text)
+    if _DECIMAL.match(text):
+        return float(text)
+    if text in _LOOK_ALIKES:
+        problems.warn(place, f"{text} is the string {text!r} here; quote it, or write true, false")
+    return text
+
+
+def _add(parent: _Open, node: _Node, problems: Problems) -> None:
+    """Put a finished node into the collection that it stands in."""
+    parent.weight += node.weight
+    if isinstance(parent.value, Sequence):
+        parent.value.append(node.value)
+        parent.value.item_places.append(node.place)
+    elif parent.key is None:
+        if isinstance(node.value, dict | list):
+            raise _RefusedError(node.place, "a key must be a scalar")
+        parent.key = node
+    else:
+        key, parent.key = parent.key, None
+        text = _key_text(key)
+        if text == "<<":
+            parent.merged += (node,)
+        elif text in parent.value:
+            first = parent.value.key_places[text]
+            problems.error(key.place, f"duplicate key {text!r}, first at line {first.line}")
+        else:
+            parent.value.put(text, node.value, key.place, node.place)
+
+
+def _key_text(key: _Node) -> str:
+    value = key.value
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _merge(closed: _Open) -> None:
+    """Fill in what ``<<`` brings: the mapping's own keys win, then the first merged."""
+    for node in closed.merged:
+        sources = node.value if isinstance(node.value, list) else [node.value]
+        for merged in sources:
+            if not isinstance(merged, Mapping):
+                raise _RefusedError(node.place, "<< takes a mapping, or a list of mappings")
+            for key, value in merged.items():
+                if key not in closed.value:
+                    assert isinstance(closed.value, Mapping)  # noqa: S101  # only mappings merge
+                    closed.value.put(key, value, merged.key_places[key], merged.value_places[key])

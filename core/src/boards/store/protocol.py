@@ -1,0 +1,145 @@
+"""What the engine asks of a store.
+
+A store is the truth: every transition of a generation is one compare-and-set, committed with
+its events and its attempt in one transaction, durable when the call returns.
+"""
+
+import builtins
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Protocol
+
+from attrs import frozen
+
+from boards.events import Event, Happening
+from boards.generations import Attempt, Generation, Outcome, Phase, Status
+
+__all__ = ["Change", "Listing", "Store"]
+
+
+@frozen
+class Change:
+    """One transition: all of it is committed, or nothing.
+
+    Attributes:
+        expect: The phase that the generation must be in, or the change does not apply.
+        generation: The generation as it is afterwards.
+        happenings: Events, committed with it, in order.
+        attempt: An attempt to insert, or to replace by its number.
+        fenced: Apply only while this process owns the store: a driver's writes are fenced by
+            the owner's epoch, so that two owners cannot both submit.
+    """
+
+    expect: Phase
+    generation: Generation
+    happenings: Sequence[Happening] = ()
+    attempt: Attempt | None = None
+    fenced: bool = True
+
+
+@frozen
+class Listing:
+    """Which generations to list, newest first.
+
+    Attributes:
+        owner: Whose; a store never answers across owners.
+        statuses: Only these; all when empty.
+        phases: Only these; all when empty.
+        generator: A full id, or None.
+        provider: A provider instance, or None.
+        limit: At most so many.
+        before: An id: only generations older than it (paging).
+    """
+
+    owner: str = ""
+    statuses: Sequence[Status] = ()
+    phases: Sequence[Phase] = ()
+    generator: str | None = None
+    provider: str | None = None
+    limit: int = 50
+    before: str | None = None
+
+
+class Store(Protocol):
+    """Generations, attempts and events. Every method may raise :class:`boards.errors.StoreError`.
+
+    Methods that write return once the write is durable; concurrent writes share a transaction.
+    """
+
+    async def open(self) -> None:
+        """Create or migrate the schema. A database of a newer version is refused, untouched."""
+
+    async def close(self) -> None:
+        """Finish the writes under way, give up ownership, release everything."""
+
+    async def own(self) -> bool:
+        """Try to become the one process that drives; True if it is now, or was already.
+
+        Taking ownership raises the epoch, which fences off a former owner's writes.
+        """
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of this process's ownership; 0 while it owns nothing."""
+
+    async def create(
+        self, generation: Generation, happenings: Sequence[Happening] = ()
+    ) -> Generation:
+        """Insert a generation with its first events.
+
+        With a ``dedupe_key`` that its owner used before, nothing is inserted and the earlier
+        generation is returned.
+        """
+
+    async def cas(self, change: Change) -> bool:
+        """Apply a change if the phase is as expected (and the fence holds); False if not."""
+
+    async def note(self, generation: Generation, happenings: Sequence[Happening]) -> None:
+        """Keep progress of a live generation: in order, but without waiting for the disk.
+
+        Applies only while the phase is unchanged and final phases are never left.
+        """
+
+    async def attempt_result(
+        self,
+        attempt: Attempt,
+        *,
+        provider_job_id: str | None = None,
+        job: object = None,
+        outcome: Outcome | None = None,
+    ) -> None:
+        """Keep what became of an attempt, whatever state the generation is in.
+
+        A late answer is never lost.
+        """
+
+    async def wish_cancel(self, generation_id: str) -> Generation | None:
+        """Mark a live generation as to be canceled, from any process; None if there is none."""
+
+    async def get(self, generation_id: str, *, owner: str | None = None) -> Generation | None:
+        """One generation, by its id; of any owner when ``owner`` is None."""
+
+    async def find(self, prefix: str, *, owner: str = "", limit: int = 5) -> list[Generation]:
+        """Generations whose id begins so (people type a part of it)."""
+
+    async def list(self, listing: Listing) -> list[Generation]:
+        """Generations, newest first."""
+
+    async def attempts(self, generation_id: str) -> builtins.list[Attempt]:
+        """A generation's attempts, in order."""
+
+    async def events(self, generation_id: str, *, after: int = 0) -> builtins.list[Event]:
+        """A generation's events after one, in order."""
+
+    async def due(self, now: float, limit: int = 1000) -> builtins.list[Generation]:
+        """Live generations to be looked at: those whose ``due_at`` has come, soonest first."""
+
+    async def live(self) -> AsyncIterator[Generation]:
+        """Every generation that is not final, oldest first: what a new owner takes up."""
+        raise NotImplementedError
+        yield  # makes it an async generator
+
+    async def changed_elsewhere(self) -> bool:
+        """Whether another process wrote since the last time that this was asked. Cheap."""
+
+    def subscribe(self, callback: Callable[[Generation, Sequence[Happening]], None]) -> None:
+        """Call back on the event loop after each commit of this process."""

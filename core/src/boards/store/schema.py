@@ -1,0 +1,180 @@
+"""The tables of the SQLite store, and how a database is opened, checked and migrated."""
+
+import sqlite3
+import time
+from pathlib import Path
+from typing import Final
+
+from boards.errors import StoreError
+from boards.generations import FINAL_PHASES, PHASES
+
+__all__ = ["APPLICATION_ID", "LIVE_PHASES", "VERSION", "connect"]
+
+APPLICATION_ID: Final = 0x42726473
+"""``Brds`` in ASCII, in the header of the file: what tells our database from others."""
+
+LIVE_PHASES: Final = tuple(phase for phase in PHASES if phase not in FINAL_PHASES)
+
+_MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
+    (
+        """CREATE TABLE meta (
+             only INTEGER PRIMARY KEY CHECK (only = 1),
+             epoch INTEGER NOT NULL
+           )""",
+        "INSERT INTO meta (only, epoch) VALUES (1, 0)",
+        # `seq` is the order of commits: ids of one millisecond are in no order.
+        """CREATE TABLE generations (
+             seq INTEGER PRIMARY KEY,
+             id TEXT NOT NULL UNIQUE,
+             owner TEXT NOT NULL,
+             generator TEXT NOT NULL,
+             provider TEXT NOT NULL,
+             artifact_type TEXT NOT NULL,
+             phase TEXT NOT NULL,
+             status TEXT NOT NULL,
+             canceling INTEGER NOT NULL,
+             priority INTEGER NOT NULL,
+             created_at REAL NOT NULL,
+             finished_at REAL,
+             due_at REAL,
+             dedupe_key TEXT,
+             provider_job_id TEXT,
+             state TEXT NOT NULL
+           )""",
+        # A table of its own: an UPDATE rewrites the whole row, and inputs may be megabytes.
+        """CREATE TABLE inputs (
+             generation INTEGER PRIMARY KEY REFERENCES generations (seq),
+             input TEXT NOT NULL
+           )""",
+        """CREATE TABLE attempts (
+             generation INTEGER NOT NULL REFERENCES generations (seq),
+             number INTEGER NOT NULL,
+             uuid TEXT NOT NULL,
+             idempotency_key TEXT NOT NULL,
+             request_digest TEXT NOT NULL,
+             epoch INTEGER NOT NULL,
+             intent_at REAL NOT NULL,
+             token_hash TEXT,
+             provider_job_id TEXT,
+             job TEXT,
+             outcome TEXT,
+             PRIMARY KEY (generation, number)
+           ) WITHOUT ROWID""",
+        """CREATE TABLE events (
+             id INTEGER PRIMARY KEY AUTOINCREMENT,
+             generation INTEGER NOT NULL REFERENCES generations (seq),
+             type TEXT NOT NULL,
+             at REAL NOT NULL,
+             data TEXT
+           )""",
+        # Each index ends in `seq`, so each lists newest first without sorting.
+        "CREATE INDEX generations_by_phase ON generations (phase, owner)",
+        "CREATE INDEX generations_by_generator ON generations (owner, generator)",
+        "CREATE INDEX generations_by_provider ON generations (owner, provider)",
+        "CREATE INDEX generations_due ON generations (due_at) WHERE due_at IS NOT NULL",
+        """CREATE UNIQUE INDEX generations_by_dedupe_key ON generations (owner, dedupe_key)
+             WHERE dedupe_key IS NOT NULL""",
+        "CREATE INDEX events_by_generation ON events (generation)",
+    ),
+)
+"""What brings a database from each version to the next."""
+
+VERSION: Final = len(_MIGRATIONS)
+
+
+def connect(path: Path, *, busy_timeout: float) -> sqlite3.Connection:
+    """Open the database for writing, made or migrated where that is needed.
+
+    Args:
+        path: The database; its directory is made.
+        busy_timeout: Seconds to wait for another process that writes.
+
+    Raises:
+        StoreError: It is of a newer version or of another program. It is left untouched.
+        sqlite3.Error: It cannot be opened.
+        OSError: Its directory cannot be made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    database = sqlite3.connect(
+        path, timeout=busy_timeout, isolation_level=None, check_same_thread=False
+    )
+    try:
+        # One snapshot: another process may be making the tables.
+        database.execute("BEGIN")
+        version = _version(database, path)
+        database.execute("ROLLBACK")
+        _set_up(database, path, busy_timeout)
+        if version < VERSION:
+            _migrate(database, path)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _version(database: sqlite3.Connection, path: Path) -> int:
+    """The version of the schema, 0 for an empty database."""
+    (application,) = database.execute("PRAGMA application_id").fetchone()
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION_ID:
+        (tables,) = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        if application or version or tables:
+            raise StoreError(
+                f"The database {path} belongs to another program.",
+                remedy="Choose another directory with BOARDS_HOME.",
+            )
+    if version > VERSION:
+        raise StoreError(
+            f"The database {path} is of version {version},"
+            f" and this release of Boards knows versions up to {VERSION}.",
+            remedy="Upgrade: pip install --upgrade boards-core",
+        )
+    return int(version)
+
+
+def _set_up(database: sqlite3.Connection, path: Path, busy_timeout: float) -> None:
+    mode = _switch_to_wal(database, busy_timeout)
+    if mode != "wal":
+        raise StoreError(
+            f"The database {path} lies on a file system without shared memory (mode {mode}).",
+            remedy="Choose a directory on a local disk with BOARDS_HOME.",
+        )
+    for pragma in (
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "cache_size = -16384",
+        # A burst may grow the log; afterwards it shrinks again.
+        "journal_size_limit = 67108864",
+    ):
+        database.execute(f"PRAGMA {pragma}")
+
+
+def _switch_to_wal(database: sqlite3.Connection, busy_timeout: float) -> str:
+    """Switch a database to the write-ahead log; the mode that it has then."""
+    deadline = time.monotonic() + busy_timeout
+    while True:
+        try:
+            (mode,) = database.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            # Two that switch at once would wait for each other, so SQLite lets neither wait.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+        else:
+            return str(mode)
+
+
+def _migrate(database: sqlite3.Connection, path: Path) -> None:
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have done it while this one waited for the lock.
+        for migration in _MIGRATIONS[_version(database, path) :]:
+            for statement in migration:
+                database.execute(statement)
+        database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        database.execute(f"PRAGMA user_version = {VERSION}")
+        database.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise

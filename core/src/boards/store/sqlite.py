@@ -1,0 +1,286 @@
+# ruff: noqa: S608 - statements are made of constants, every value is bound
+"""The store in one SQLite file: what a single machine needs, durable at every commit."""
+
+import asyncio
+import builtins
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, cast
+
+import aiosqlite
+from attrs import evolve
+
+from boards.errors import StoreError
+from boards.events import Event, Happening
+from boards.generations import Attempt, Generation
+from boards.store.faults import store_error
+from boards.store.listing import listing_query
+from boards.store.ownership import OwnerLock
+from boards.store.protocol import Change, Listing
+from boards.store.rows import (
+    ATTEMPT_COLUMNS,
+    EVENT_COLUMNS,
+    GENERATION_COLUMNS,
+    attempt_of,
+    event_of,
+    generation_of,
+)
+from boards.store.schema import LIVE_PHASES, connect
+from boards.store.transitions import Cas, Create, KeepAttempt, RaiseEpoch, Read, WishCancel
+from boards.store.writer import GroupCommitWriter, Write
+
+__all__ = ["SQLiteStore"]
+
+_log = logging.getLogger(__name__)
+
+_PAGE: Final = 200
+"""Rows that are decoded between two turns of the event loop."""
+
+_SELECT: Final = f"SELECT {GENERATION_COLUMNS} FROM generations g"
+_OF_ID: Final = "(SELECT seq FROM generations WHERE id = ?)"
+_LIVE: Final = f"phase IN ({', '.join(repr(phase) for phase in LIVE_PHASES)})"
+
+
+class SQLiteStore:
+    """Generations, attempts and events in an SQLite database (WAL, ``synchronous=FULL``).
+
+    Any number of processes may create, read and wish to cancel; one at a time owns it and
+    drives. Implements :class:`boards.store.Store`.
+
+    Args:
+        path: The database file. It and its directory are made by :meth:`open`.
+        busy_timeout: Seconds to wait while another process writes.
+        group_limit: At most so many writes share a transaction.
+    """
+
+    def __init__(self, path: Path, *, busy_timeout: float = 10.0, group_limit: int = 1000) -> None:
+        self.path = path
+        self._busy_timeout = busy_timeout
+        self._group_limit = group_limit
+        self._writer: GroupCommitWriter | None = None
+        self._reader: aiosqlite.Connection | None = None
+        self._opening_reader = asyncio.Lock()
+        self._owner = OwnerLock(path.with_name(f"{path.name}-owner"))
+        self._owning = asyncio.Lock()
+        self._epoch = 0
+        self._data_version: int | None = None
+        self._subscribers: list[Callable[[Generation, Sequence[Happening]], None]] = []
+
+    async def open(self) -> None:
+        """Create or migrate the schema. A database of a newer version is refused, untouched."""
+        if self._writer is not None:
+            return
+        writer = GroupCommitWriter(
+            self.path,
+            lambda: connect(self.path, busy_timeout=self._busy_timeout),
+            self._announce,
+            group_limit=self._group_limit,
+        )
+        await writer.start()
+        self._writer = writer
+        self._data_version = await self._commit(Read("PRAGMA data_version"))
+
+    async def close(self) -> None:
+        """Finish the writes under way, give up ownership, release everything."""
+        # The reader goes first: the last connection to close empties the log into the database.
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            await reader.close()
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            await writer.stop()
+        self._epoch = 0
+        self._owner.release()
+
+    async def own(self) -> bool:
+        """Try to become the one process that drives; True if it is now, or was already."""
+        async with self._owning:
+            if not self._epoch:
+                try:
+                    self._epoch = await self._commit(RaiseEpoch(self._owner.acquire))
+                except BaseException:
+                    self._owner.release()
+                    raise
+            return self._epoch > 0
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of this process's ownership; 0 while it owns nothing."""
+        return self._epoch
+
+    async def create(
+        self, generation: Generation, happenings: Sequence[Happening] = ()
+    ) -> Generation:
+        """Insert a generation, or return the one that its owner made with the same dedupe key."""
+        created: Generation = await self._commit(Create(generation, happenings))
+        return created
+
+    async def cas(self, change: Change) -> bool:
+        """Apply a change if the phase is as expected and the fence holds.
+
+        A wish to cancel that was committed meanwhile is kept, and stays due.
+        """
+        if change.fenced and not self._epoch:
+            return False
+        fence = self._epoch if change.fenced else None
+        write = Cas(change.expect, change.generation, change.happenings, change.attempt, fence)
+        applied: bool = await self._commit(write)
+        return applied
+
+    async def note(self, generation: Generation, happenings: Sequence[Happening]) -> None:
+        """Keep progress of a live generation: in order, but without waiting for the disk."""
+        if not generation.final:
+            fence = self._epoch or None
+            self._open_writer.queue(Cas(generation.phase, generation, happenings, None, fence))
+
+    async def attempt_result(
+        self,
+        attempt: Attempt,
+        *,
+        provider_job_id: str | None = None,
+        job: object = None,
+        outcome: str | None = None,
+    ) -> None:
+        """Keep what became of an attempt, whatever state the generation is in.
+
+        A job id, once known, is never erased, nor is ``accepted`` ever changed.
+        """
+        known = evolve(
+            attempt,
+            provider_job_id=attempt.provider_job_id if provider_job_id is None else provider_job_id,
+            job=attempt.job if job is None else job,
+            outcome=attempt.outcome if outcome is None else cast("Any", outcome),
+        )
+        await self._commit(KeepAttempt(known))
+
+    async def wish_cancel(self, generation_id: str) -> Generation | None:
+        """Mark a live generation as to be canceled, from any process; None if there is none."""
+        wished: Generation | None = await self._commit(WishCancel(generation_id))
+        return wished
+
+    async def get(self, generation_id: str, *, owner: str | None = None) -> Generation | None:
+        """One generation, by its id; of any owner when ``owner`` is None."""
+        where, values = ("", ()) if owner is None else (" AND g.owner = ?", (owner,))
+        rows = await self._rows(f"{_SELECT} WHERE g.id = ?{where}", (generation_id, *values))
+        return generation_of(rows[0]) if rows else None
+
+    async def find(
+        self, prefix: str, *, owner: str = "", limit: int = 5
+    ) -> builtins.list[Generation]:
+        """Generations whose id begins so, oldest first."""
+        rows = await self._rows(
+            f"{_SELECT} WHERE g.id >= ? AND g.id < ? AND +g.owner = ? ORDER BY g.id LIMIT ?",
+            (prefix, f"{prefix}\U0010ffff", owner, limit),
+        )
+        return await _decode(rows)
+
+    async def list(self, listing: Listing) -> builtins.list[Generation]:
+        """Generations, newest first."""
+        return await _decode(await self._rows(*listing_query(listing)))
+
+    async def attempts(self, generation_id: str) -> builtins.list[Attempt]:
+        """A generation's attempts, in order."""
+        rows = await self._rows(
+            f"SELECT {ATTEMPT_COLUMNS} FROM attempts a WHERE a.generation = {_OF_ID}"
+            " ORDER BY a.number",
+            (generation_id,),
+        )
+        return [attempt_of(generation_id, row) for row in rows]
+
+    async def events(self, generation_id: str, *, after: int = 0) -> builtins.list[Event]:
+        """A generation's events after one, in order."""
+        rows = await self._rows(
+            f"SELECT {EVENT_COLUMNS} FROM events e WHERE e.generation = {_OF_ID} AND e.id > ?"
+            " ORDER BY e.id",
+            (generation_id, after),
+        )
+        return [event_of(generation_id, row) for row in rows]
+
+    async def due(self, now: float, limit: int = 1000) -> builtins.list[Generation]:
+        """Live generations to be looked at: those whose ``due_at`` has come, soonest first."""
+        rows = await self._rows(
+            f"{_SELECT} WHERE g.due_at <= ? ORDER BY g.due_at, g.seq LIMIT ?", (now, limit)
+        )
+        return await _decode(rows)
+
+    async def live(self) -> AsyncIterator[Generation]:
+        """Every generation that is not final, oldest first: what a new owner takes up."""
+        # In pages, so that no long read keeps the log from being emptied.
+        found = await self._rows(f"SELECT seq FROM generations WHERE {_LIVE} ORDER BY seq")
+        for start in range(0, len(found), _PAGE):
+            page = ", ".join(str(seq) for (seq,) in found[start : start + _PAGE])
+            for row in await self._rows(
+                f"{_SELECT} WHERE g.seq IN ({page}) AND +{_LIVE} ORDER BY g.seq"
+            ):
+                yield generation_of(row)
+
+    async def changed_elsewhere(self) -> bool:
+        """Whether another process wrote since the last time that this was asked. Cheap."""
+        # Asked where this process writes: to any other connection, its own writes are changes.
+        version: int = await self._commit(Read("PRAGMA data_version"))
+        changed = version != self._data_version
+        self._data_version = version
+        return changed
+
+    def subscribe(self, callback: Callable[[Generation, Sequence[Happening]], None]) -> None:
+        """Call back on the event loop after each commit of this process."""
+        self._subscribers.append(callback)
+
+    @property
+    def _open_writer(self) -> GroupCommitWriter:
+        if self._writer is None:
+            raise StoreError(
+                f"The store {self.path} is not open.", remedy="Call open() before using it."
+            )
+        return self._writer
+
+    async def _commit(self, write: Write) -> Any:
+        return await self._open_writer.commit(write)
+
+    def _announce(self, writes: Sequence[Write]) -> None:
+        if not self._subscribers:
+            return
+        for write in writes:
+            if isinstance(write, (Cas, Create, WishCancel)) and write.announced is not None:
+                for callback in self._subscribers:
+                    try:
+                        callback(write.announced, write.happenings)
+                    except Exception:
+                        _log.exception("a subscriber failed at %s", write.announced.id)
+
+    async def _rows(self, statement: str, values: Sequence[object] = ()) -> builtins.list[Any]:
+        reader = self._reader or await self._open_reader()
+        try:
+            return builtins.list(await reader.execute_fetchall(statement, values))
+        except (sqlite3.Error, OverflowError, UnicodeError) as error:
+            raise store_error(error, self.path) from error
+
+    async def _open_reader(self) -> aiosqlite.Connection:
+        self._open_writer  # noqa: B018 - which made the database
+        async with self._opening_reader:
+            if self._reader is None:
+                connection = aiosqlite.connect(
+                    self.path, timeout=self._busy_timeout, isolation_level=None
+                )
+                # Its thread must not keep a process alive that ends without close().
+                thread: Any = getattr(connection, "_thread", connection)
+                thread.daemon = True
+                try:
+                    await connection
+                    await connection.execute("PRAGMA query_only = ON")
+                except sqlite3.Error as error:
+                    raise store_error(error, self.path) from error
+                self._reader = connection
+            return self._reader
+
+
+async def _decode(rows: Sequence[tuple[Any, ...]]) -> list[Generation]:
+    """Decode rows without keeping the event loop from its other work."""
+    generations: list[Generation] = []
+    for start in range(0, len(rows), _PAGE):
+        if start:
+            await asyncio.sleep(0)
+        generations += map(generation_of, rows[start : start + _PAGE])
+    return generations

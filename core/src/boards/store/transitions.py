@@ -1,0 +1,296 @@
+# ruff: noqa: S608 - statements are made of constants, every value is bound
+"""The writes of the SQLite store: what each method of the protocol does in the transaction.
+
+Values are encoded when a write is made, on the caller's side: what cannot be encoded fails
+there, and the writer's thread only binds and executes.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+
+from attrs import evolve
+
+from boards.errors import StoreError
+from boards.events import Happening
+from boards.generations import Attempt, Generation, Phase
+from boards.store.rows import GENERATION_COLUMNS, encode, encode_state, generation_of
+from boards.store.writer import Transaction, Write
+
+__all__ = ["Announced", "Cas", "Create", "KeepAttempt", "RaiseEpoch", "Read", "WishCancel"]
+
+_INSERT: Final = """
+    INSERT INTO generations (id, owner, generator, provider, artifact_type, phase, status,
+        canceling, priority, created_at, finished_at, due_at, dedupe_key, provider_job_id, state)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (owner, dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING
+    RETURNING seq"""
+
+_INSERT_INPUT: Final = "INSERT INTO inputs (generation, input) VALUES (?, ?)"
+
+_INSERT_EVENT: Final = "INSERT INTO events (generation, type, at, data) VALUES (?, ?, ?, ?)"
+
+# A wish to cancel may have been committed after the caller read the row. It stays, and so does
+# the time at which the driver is to see it; a final row is never due.
+_UPDATE: Final = """
+    UPDATE generations SET phase = ?, status = ?, finished_at = ?, provider_job_id = ?, state = ?,
+        due_at = CASE WHEN canceling > ? AND ? THEN coalesce(min(due_at, ?), due_at) ELSE ? END,
+        canceling = max(canceling, ?)
+    WHERE id = ? AND phase = ?
+    RETURNING seq, canceling, due_at"""
+
+# What became known of a job is never forgotten: a stale writer knows less than the row.
+_UPSERT_ATTEMPT: Final = """
+    INSERT INTO attempts (generation, number, uuid, idempotency_key, request_digest, epoch,
+        intent_at, token_hash, provider_job_id, job, outcome)
+    SELECT seq, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM generations WHERE id = ?
+    ON CONFLICT (generation, number) DO UPDATE SET
+        uuid = excluded.uuid,
+        idempotency_key = excluded.idempotency_key,
+        request_digest = excluded.request_digest,
+        epoch = excluded.epoch,
+        intent_at = excluded.intent_at,
+        token_hash = excluded.token_hash,
+        provider_job_id = coalesce(excluded.provider_job_id, provider_job_id),
+        job = coalesce(excluded.job, job),
+        outcome = CASE WHEN outcome = 'accepted' THEN outcome
+                       ELSE coalesce(excluded.outcome, outcome) END"""
+
+_WISH: Final = """
+    UPDATE generations SET canceling = 1, due_at = min(coalesce(due_at, ?1), ?1)
+    WHERE seq = ?2"""
+
+_GET: Final = f"SELECT {GENERATION_COLUMNS}, g.seq FROM generations g WHERE "
+
+
+class Announced(Protocol):
+    """A write that subscribers are told of, if it has a generation after its commit."""
+
+    @property
+    def announced(self) -> Generation | None:
+        """The generation as it was committed; None if nothing was."""
+
+    @property
+    def happenings(self) -> Sequence[Happening]:
+        """Its events."""
+
+
+_EventRow = tuple[str, str | None]
+
+
+def _event_rows(happenings: Sequence[Happening]) -> list[_EventRow]:
+    return [(one.type, encode(one.data) if one.data else None) for one in happenings]
+
+
+def _insert_events(transaction: Transaction, seq: int, rows: list[_EventRow]) -> None:
+    execute = transaction.cursor.execute
+    for kind, data in rows:
+        execute(_INSERT_EVENT, (seq, kind, transaction.now, data))
+
+
+class Create(Write):
+    """Insert a generation, unless its owner used its dedupe key before; the one that is there."""
+
+    __slots__ = ("_events", "_generation", "_input", "_row", "announced", "happenings")
+
+    def __init__(self, generation: Generation, happenings: Sequence[Happening]) -> None:
+        super().__init__()
+        self.announced: Generation | None = None
+        self.happenings = happenings
+        self._generation = generation
+        self._events = _event_rows(happenings)
+        self._input = encode(generation.input)
+        self._row = (
+            generation.id,
+            generation.owner,
+            generation.generator,
+            generation.provider,
+            generation.artifact_type,
+            generation.phase,
+            generation.status,
+            generation.canceling,
+            generation.priority,
+            generation.created_at,
+            generation.finished_at,
+            generation.due_at,
+            generation.dedupe_key,
+            generation.provider_job_id,
+            encode_state(generation),
+        )
+
+    def apply(self, transaction: Transaction) -> Generation:
+        """Insert the rows; the generation that has the dedupe key."""
+        execute = transaction.cursor.execute
+        inserted = execute(_INSERT, self._row).fetchone()
+        if inserted is None:
+            self.announced = None
+            key = (self._generation.owner, self._generation.dedupe_key)
+            return generation_of(
+                execute(f"{_GET} g.owner = ? AND g.dedupe_key = ?", key).fetchone()
+            )
+        (seq,) = inserted
+        execute(_INSERT_INPUT, (seq, self._input))
+        _insert_events(transaction, seq, self._events)
+        self.announced = self._generation
+        return self._generation
+
+
+class Cas(Write):
+    """Bring a generation from one phase to the next, with its events and its attempt.
+
+    Args:
+        expect: The phase that it must be in.
+        generation: As it is afterwards. What never changes (owner, generator, input and so on)
+            is not written again.
+        happenings: Its events.
+        attempt: An attempt to insert or to replace.
+        epoch: The epoch that the database must be at; None for a write that is not fenced.
+    """
+
+    __slots__ = ("_attempt", "_epoch", "_events", "_generation", "_row", "announced", "happenings")
+
+    def __init__(
+        self,
+        expect: Phase,
+        generation: Generation,
+        happenings: Sequence[Happening],
+        attempt: Attempt | None,
+        epoch: int | None,
+    ) -> None:
+        super().__init__()
+        self.announced: Generation | None = None
+        self.happenings = happenings
+        self._generation = generation
+        self._events = _event_rows(happenings)
+        self._attempt = None if attempt is None else _attempt_row(attempt)
+        self._epoch = epoch
+        live = not generation.final
+        due_at = generation.due_at if live else None
+        self._row = (
+            generation.phase,
+            generation.status,
+            generation.finished_at,
+            generation.provider_job_id,
+            encode_state(generation),
+            generation.canceling,
+            live,
+            due_at,
+            due_at,
+            generation.canceling,
+            generation.id,
+            expect,
+        )
+
+    def apply(self, transaction: Transaction) -> bool:
+        """Update the row and insert what belongs to it; False if the row is not as expected."""
+        self.announced = None
+        if self._epoch is not None and self._epoch != transaction.epoch:
+            return False
+        updated = transaction.cursor.execute(_UPDATE, self._row).fetchone()
+        if updated is None:
+            return False
+        seq, canceling, due_at = updated
+        if self._attempt is not None:
+            transaction.cursor.execute(_UPSERT_ATTEMPT, self._attempt)
+        _insert_events(transaction, seq, self._events)
+        generation = self._generation
+        if canceling and not generation.canceling:
+            generation = evolve(generation, canceling=True, due_at=due_at)
+        self.announced = generation
+        return True
+
+
+def _attempt_row(attempt: Attempt) -> tuple[Any, ...]:
+    return (
+        attempt.number,
+        attempt.uuid,
+        attempt.idempotency_key,
+        attempt.request_digest,
+        attempt.epoch,
+        attempt.intent_at,
+        attempt.token_hash,
+        attempt.provider_job_id,
+        None if attempt.job is None else encode(attempt.job),
+        attempt.outcome,
+        attempt.generation_id,
+    )
+
+
+class KeepAttempt(Write):
+    """Insert an attempt, or add to it what became known."""
+
+    __slots__ = ("_generation_id", "_row")
+
+    def __init__(self, attempt: Attempt) -> None:
+        super().__init__()
+        self._generation_id = attempt.generation_id
+        self._row = _attempt_row(attempt)
+
+    def apply(self, transaction: Transaction) -> None:
+        """Insert or update the row of the attempt."""
+        if transaction.cursor.execute(_UPSERT_ATTEMPT, self._row).rowcount != 1:
+            raise StoreError(
+                "The attempt belongs to no generation of this store.",
+                generation_id=self._generation_id,
+            )
+
+
+class WishCancel(Write):
+    """Mark a live generation as to be canceled and make it due; the generation afterwards."""
+
+    __slots__ = ("_generation_id", "announced", "happenings")
+
+    def __init__(self, generation_id: str) -> None:
+        super().__init__()
+        self.announced: Generation | None = None
+        self.happenings: Sequence[Happening] = (Happening("canceling"),)
+        self._generation_id = generation_id
+
+    def apply(self, transaction: Transaction) -> Generation | None:
+        """Update a row that is live; None if there is none."""
+        self.announced = None
+        execute = transaction.cursor.execute
+        row = execute(f"{_GET} g.id = ?", (self._generation_id,)).fetchone()
+        if row is None or (before := generation_of(row)).final:
+            return None
+        seq, now = row[-1], transaction.now
+        execute(_WISH, (now, seq))
+        due_at = now if before.due_at is None else min(before.due_at, now)
+        generation = evolve(before, canceling=True, due_at=due_at)
+        if not before.canceling:
+            _insert_events(transaction, seq, _event_rows(self.happenings))
+            self.announced = generation
+        return generation
+
+
+class RaiseEpoch(Write):
+    """Take ownership if ``acquire`` gets the lock: the new epoch, or 0."""
+
+    __slots__ = ("_acquire",)
+
+    def __init__(self, acquire: Callable[[], bool]) -> None:
+        super().__init__()
+        self._acquire = acquire
+
+    def apply(self, transaction: Transaction) -> int:
+        """Raise the epoch under the lock."""
+        if not self._acquire():
+            return 0
+        (epoch,) = transaction.cursor.execute(
+            "UPDATE meta SET epoch = epoch + 1 RETURNING epoch"
+        ).fetchone()
+        transaction.epoch = epoch
+        return int(epoch)
+
+
+class Read(Write):
+    """Read one value on the connection that writes."""
+
+    __slots__ = ("_statement",)
+
+    def __init__(self, statement: str) -> None:
+        super().__init__()
+        self._statement = statement
+
+    def apply(self, transaction: Transaction) -> Any:
+        """Execute the statement."""
+        return transaction.cursor.execute(self._statement).fetchone()[0]

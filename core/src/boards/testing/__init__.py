@@ -1,0 +1,1 @@
+"""What authors of plugins and hosts test with: providers emulated on the loopback interface."""

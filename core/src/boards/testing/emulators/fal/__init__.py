@@ -1,0 +1,5 @@
+"""fal, emulated."""
+
+from boards.testing.emulators.fal.emulator import FalEmulator
+
+__all__ = ["FalEmulator"]

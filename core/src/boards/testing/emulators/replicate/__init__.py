@@ -1,0 +1,5 @@
+"""Replicate, emulated."""
+
+from boards.testing.emulators.replicate.api import ReplicateEmulator
+
+__all__ = ["ReplicateEmulator"]

@@ -1,0 +1,1 @@
+"""fal specs for Boards, as data; nothing here is imported."""

@@ -1,0 +1,1 @@
+"""Replicate specs for Boards, as data; nothing here is imported."""

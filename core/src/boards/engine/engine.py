@@ -10,7 +10,6 @@ import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Final
 
-import structlog
 from attrs import evolve
 
 from boards.engine.addresses import AddressPolicy
@@ -22,6 +21,7 @@ from boards.engine.transport import AiohttpTransport, Transport
 from boards.errors import BoardsError, NotFoundError, SettingsError, StoreError
 from boards.events import Event, Happening
 from boards.generations import Attempt, Generation
+from boards.logs import Logger
 
 if TYPE_CHECKING:
     from boards.registry import Registry
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine"]
 
-_log = structlog.get_logger("boards.engine")
+_log = Logger("boards.engine")
 
 _FOLLOW: Final = 0.1
 """Seconds between looks at what other processes wrote."""

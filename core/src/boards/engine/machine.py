@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-import structlog
 from attrs import evolve, frozen
 
 from boards.engine import fetching, submitting, waiting
@@ -19,6 +18,7 @@ from boards.engine.rest import ProviderClient
 from boards.errors import BoardsError, Failure, ProviderErrorKind, StorageError, StoreError
 from boards.events import Happening
 from boards.generations import Attempt, Generation, Phase
+from boards.logs import Logger
 from boards.runner import Again, Done
 from boards.spec.compile import CompiledGenerator
 from boards.storage import Storage
@@ -26,7 +26,7 @@ from boards.store import Change, Store
 
 __all__ = ["Machine", "Submissions"]
 
-_log = structlog.get_logger("boards.engine")
+_log = Logger("boards.engine")
 
 _AFTER_TROUBLE: Final = 15.0
 """Seconds before a generation is looked at again that a local fault held up: a full disk, say."""

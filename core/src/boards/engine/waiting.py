@@ -7,7 +7,6 @@ import random
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-import structlog
 from attrs import evolve
 
 from boards.engine import fetching
@@ -15,6 +14,7 @@ from boards.engine.rest import TRANSPORT_ERRORS, ProviderClient
 from boards.errors import ProviderError, UnavailableError
 from boards.events import Happening
 from boards.generations import Progress
+from boards.logs import Logger
 from boards.runner import Again, Done
 from boards.spec.replies import ReplyValue
 from boards.spec.requests import CompiledRequest
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["interval", "judge", "poll"]
 
-_log = structlog.get_logger("boards.engine")
+_log = Logger("boards.engine")
 
 _AFTER_OUTAGE: Final = (0.5, 30.0)
 """Seconds to the next poll after a failed one: the first, and the most."""

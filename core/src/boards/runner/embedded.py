@@ -5,13 +5,12 @@ import heapq
 import time
 from typing import Final
 
-import structlog
-
+from boards.logs import Logger
 from boards.runner.protocol import Again, Drive
 
 __all__ = ["EmbeddedRunner"]
 
-_log = structlog.get_logger("boards.runner")
+_log = Logger("boards.runner")
 
 _AFTER_A_BUG: Final = 30.0
 """Seconds before a generation is driven again whose drive raised what nobody expected."""

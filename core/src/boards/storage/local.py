@@ -181,6 +181,8 @@ class LocalStorage:
     def _keep(self, temporary: Path, key: str, size: int) -> None:
         """Give a durable temporary file its name, and make the name durable."""
         final = self._path(key)
+        if not final.parent.is_dir():
+            self._lasting.clear()  # a directory may have been deleted by hand
         self._make_lasting(final.parent)
         try:
             known = final.stat().st_size == size

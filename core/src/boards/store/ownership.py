@@ -3,6 +3,8 @@
 import sqlite3
 from pathlib import Path
 
+from boards.store.faults import store_error
+
 __all__ = ["OwnerLock"]
 
 
@@ -26,18 +28,23 @@ class OwnerLock:
         """Take the lock, without waiting; True if it is held now, or was already.
 
         Raises:
-            sqlite3.Error: The file cannot be made or locked.
+            StoreError: The file cannot be made or locked.
         """
         if self._held is not None:
             return True
-        lock = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
-            lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            lock.close()
+            lock = sqlite3.connect(
+                self.path, timeout=0, isolation_level=None, check_same_thread=False
+            )
+            try:
+                lock.execute("BEGIN EXCLUSIVE")
+            except BaseException:
+                lock.close()
+                raise
+        except sqlite3.Error as error:
             if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
                 return False
-            raise
+            raise store_error(error, self.path) from error
         self._held = lock
         return True
 

@@ -61,7 +61,7 @@ class SQLiteStore:
         self._group_limit = group_limit
         self._writer: GroupCommitWriter | None = None
         self._reader: aiosqlite.Connection | None = None
-        self._opening_reader = asyncio.Lock()
+        self._opening = asyncio.Lock()
         self._owner = OwnerLock(path.with_name(f"{path.name}-owner"))
         self._owning = asyncio.Lock()
         self._epoch = 0
@@ -70,29 +70,36 @@ class SQLiteStore:
 
     async def open(self) -> None:
         """Create or migrate the schema. A database of a newer version is refused, untouched."""
-        if self._writer is not None:
-            return
-        writer = GroupCommitWriter(
-            self.path,
-            lambda: connect(self.path, busy_timeout=self._busy_timeout),
-            self._announce,
-            group_limit=self._group_limit,
-        )
-        await writer.start()
-        self._writer = writer
-        self._data_version = await self._commit(Read("PRAGMA data_version"))
+        async with self._opening:
+            if self._writer is not None:
+                return
+            writer = GroupCommitWriter(
+                self.path,
+                lambda: connect(self.path, busy_timeout=self._busy_timeout),
+                self._announce,
+                group_limit=self._group_limit,
+            )
+            await writer.start()
+            try:
+                # In a transaction that writes: a database that is read-only is told here.
+                self._data_version = await writer.commit(Read("PRAGMA data_version"))
+            except BaseException:
+                await writer.stop()
+                raise
+            self._writer = writer
 
     async def close(self) -> None:
         """Finish the writes under way, give up ownership, release everything."""
-        # The reader goes first: the last connection to close empties the log into the database.
-        reader, self._reader = self._reader, None
-        if reader is not None:
-            await reader.close()
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            await writer.stop()
-        self._epoch = 0
-        self._owner.release()
+        async with self._opening:
+            # The reader goes first: the last connection to close empties the log.
+            reader, self._reader = self._reader, None
+            if reader is not None:
+                await reader.close()
+            writer, self._writer = self._writer, None
+            if writer is not None:
+                await writer.stop()
+            self._epoch = 0
+            self._owner.release()
 
     async def own(self) -> bool:
         """Try to become the one process that drives; True if it is now, or was already."""
@@ -201,7 +208,8 @@ class SQLiteStore:
     async def due(self, now: float, limit: int = 1000) -> builtins.list[Generation]:
         """Live generations to be looked at: those whose ``due_at`` has come, soonest first."""
         rows = await self._rows(
-            f"{_SELECT} WHERE g.due_at <= ? ORDER BY g.due_at, g.seq LIMIT ?", (now, limit)
+            f"{_SELECT} WHERE g.due_at <= ? AND +{_LIVE} ORDER BY g.due_at, g.seq LIMIT ?",
+            (now, limit),
         )
         return await _decode(rows)
 
@@ -251,15 +259,15 @@ class SQLiteStore:
                         _log.exception("a subscriber failed at %s", write.announced.id)
 
     async def _rows(self, statement: str, values: Sequence[object] = ()) -> builtins.list[Any]:
-        reader = self._reader or await self._open_reader()
         try:
+            reader = self._reader or await self._open_reader()
             return builtins.list(await reader.execute_fetchall(statement, values))
         except (sqlite3.Error, OverflowError, UnicodeError) as error:
             raise store_error(error, self.path) from error
 
     async def _open_reader(self) -> aiosqlite.Connection:
-        self._open_writer  # noqa: B018 - which made the database
-        async with self._opening_reader:
+        async with self._opening:
+            self._open_writer  # noqa: B018 - which made the database
             if self._reader is None:
                 connection = aiosqlite.connect(
                     self.path, timeout=self._busy_timeout, isolation_level=None
@@ -270,8 +278,9 @@ class SQLiteStore:
                 try:
                     await connection
                     await connection.execute("PRAGMA query_only = ON")
-                except sqlite3.Error as error:
-                    raise store_error(error, self.path) from error
+                except BaseException:
+                    await connection.close()
+                    raise
                 self._reader = connection
             return self._reader
 

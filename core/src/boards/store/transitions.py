@@ -56,8 +56,8 @@ _UPSERT_ATTEMPT: Final = """
                        ELSE coalesce(excluded.outcome, outcome) END"""
 
 _WISH: Final = """
-    UPDATE generations SET canceling = 1, due_at = min(coalesce(due_at, ?1), ?1)
-    WHERE seq = ?2"""
+    UPDATE generations SET canceling = 1, due_at = min(coalesce(due_at, ?), ?)
+    WHERE seq = ?"""
 
 _GET: Final = f"SELECT {GENERATION_COLUMNS}, g.seq FROM generations g WHERE "
 
@@ -253,7 +253,7 @@ class WishCancel(Write):
         if row is None or (before := generation_of(row)).final:
             return None
         seq, now = row[-1], transaction.now
-        execute(_WISH, (now, seq))
+        execute(_WISH, (now, now, seq))
         due_at = now if before.due_at is None else min(before.due_at, now)
         generation = evolve(before, canceling=True, due_at=due_at)
         if not before.canceling:

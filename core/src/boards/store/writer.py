@@ -103,7 +103,11 @@ class GroupCommitWriter:
             StoreError: It cannot be opened.
         """
         self._thread.start()
-        await self._opened
+        try:
+            await self._opened
+        except BaseException:
+            self._queue.put(None)
+            raise
         self._accepting = True
 
     def queue(self, write: Write) -> None:

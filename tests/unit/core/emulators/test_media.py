@@ -33,7 +33,7 @@ def descend(content: bytes, *path: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("format", "opened", "mime"),
+    ("asked", "opened", "mime"),
     [
         ("png", "PNG", "image/png"),
         ("jpg", "JPEG", "image/jpeg"),
@@ -41,9 +41,9 @@ def descend(content: bytes, *path: str) -> bytes:
         ("webp", "WEBP", "image/webp"),
     ],
 )
-def test_an_image_opens_in_its_format_and_size(format: str, opened: str, mime: str) -> None:
+def test_an_image_opens_in_its_format_and_size(asked: str, opened: str, mime: str) -> None:
     """Every format is what it says, in the size that was asked for."""
-    drawn = media.image("a cat", 1, width=320, height=200, format=format)
+    drawn = media.image("a cat", 1, width=320, height=200, format=asked)
     with Image.open(io.BytesIO(drawn.content)) as picture:
         picture.load()
         assert (picture.format, picture.size, drawn.mime) == (opened, (320, 200), mime)

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -140,6 +141,14 @@ async def test_many_write_equal_bytes_first(storage: LocalStorage) -> None:
     assert len({blob.key for blob in blobs}) == 1
     assert await content(storage, blobs[0].key) == b"x" * 100
     assert files(storage) == [storage.path(blobs[0].key)]
+
+
+async def test_a_directory_deleted_by_hand_is_made_again(storage: LocalStorage) -> None:
+    """A cleaned-up storage takes the same bytes as before."""
+    blob = await put(storage, b"again")
+    shutil.rmtree(storage.path(blob.key).parent.parent)
+    assert await put(storage, b"again") == blob
+    assert await content(storage, blob.key) == b"again"
 
 
 async def test_a_truncated_file_is_replaced(storage: LocalStorage) -> None:

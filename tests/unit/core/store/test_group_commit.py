@@ -176,3 +176,14 @@ async def test_closing_finishes_what_is_queued(path: Path, make: Make) -> None:
     assert [one.data["n"] for one in await store.events(waiting.id)] == [*range(50)]
     assert len([one async for one in store.live()]) == 51
     await store.close()
+
+
+def test_a_commit_waits_for_the_disk(path: Path) -> None:
+    """No test can pull the plug, but the settings that a power cut needs are in force."""
+    database = connect(path, busy_timeout=1.0)
+    settings = {
+        name: database.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("journal_mode", "synchronous", "foreign_keys")
+    }
+    database.close()
+    assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}

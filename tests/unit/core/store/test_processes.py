@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
+from boards.errors import StoreError
 from boards.events import Happening
 from boards.generations import Generation
 from boards.store import Change
@@ -83,6 +84,20 @@ async def test_owning_again_changes_nothing(store: SQLiteStore, other: SQLiteSto
     assert store.epoch == 0
     assert all(await asyncio.gather(other.own(), other.own()))
     assert other.epoch == 2
+
+
+async def test_a_lock_that_cannot_be_had_fails_alone(path: Path, make: Make) -> None:
+    """Whoever shares its transaction succeeds."""
+    store = SQLiteStore(path)
+    await store.open()
+    store._owner.path.mkdir()
+    created = make()
+    results = await asyncio.gather(store.own(), store.create(created), return_exceptions=True)
+    assert isinstance(results[0], StoreError)
+    assert results[1] == created
+    store._owner.path.rmdir()
+    assert await store.own()
+    await store.close()
 
 
 async def test_a_former_owner_is_fenced_off(

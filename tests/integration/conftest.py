@@ -1,0 +1,42 @@
+"""A scripted provider, and a host that knows it."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boards import Boards
+from tests.integration.acme import Acme, generator
+
+Open = Callable[..., AbstractAsyncContextManager[Boards]]
+
+
+@pytest.fixture
+async def acme() -> AsyncIterator[Acme]:
+    """A provider that a test scripts."""
+    async with Acme() as provider:
+        yield provider
+
+
+@pytest.fixture
+def open_boards(acme: Acme, tmp_path: Path) -> Open:
+    """Open a host on one home directory; twice is a restart."""
+
+    def open_(
+        *,
+        provider: dict[str, Any] | None = None,
+        execution: dict[str, Any] | None = None,
+        environment: dict[str, str] | None = None,
+        **settings: Any,
+    ) -> Boards:
+        return Boards(
+            home=tmp_path / "home",
+            environment={"ACME_KEY": "acme-secret-key"} if environment is None else environment,
+            providers={"acme": acme.provider(**(provider or {}))},
+            generators=[generator(**(execution or {}))],
+            **{"allow_private_hosts": True, **settings},
+        )
+
+    return open_

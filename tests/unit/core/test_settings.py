@@ -1,0 +1,153 @@
+"""Arguments over the environment over ``.env`` over defaults; a bad value names itself."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boards.errors import SettingsError
+from boards.settings import Settings, load
+
+
+def of(environment: dict[str, str] | None = None, **overrides: Any) -> Settings:
+    return load(**({"home": "/nowhere/home", "environment": environment or {}} | overrides))
+
+
+def test_defaults() -> None:
+    """Without any setting, everything has a value that works."""
+    settings = of()
+    assert settings.cache == Path("/nowhere/home/cache")
+    assert settings.plugins is None
+    assert settings.max_output_bytes == 2_000_000_000
+    assert settings.concurrency == 200
+    assert settings.providers_config_path is None
+
+
+def test_home_is_the_users_data_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without BOARDS_HOME, the platform says where data belongs."""
+    monkeypatch.delenv("BOARDS_HOME", raising=False)
+    assert load(environment={}).home.name == "boards"
+
+
+def test_files_in_home_are_found(tmp_path: Path) -> None:
+    """providers.yaml and generators.yaml in the home directory count."""
+    (tmp_path / "providers.yaml").touch()
+    (tmp_path / "generators.yaml").touch()
+    settings = load(home=tmp_path, environment={})
+    assert settings.providers_config_path == tmp_path / "providers.yaml"
+    assert settings.generators_config_path == tmp_path / "generators.yaml"
+
+
+def test_arguments_win_over_the_environment_and_that_over_dotenv(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each setting comes from the strongest of the three that has it."""
+    (tmp_path / ".env").write_text(
+        "BOARDS_HOME=dotenv\nBOARDS_CONCURRENCY=1\nBOARDS_PLUGINS=dotenv\nFAL_KEY=' spaced '\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BOARDS_CONCURRENCY", "2")
+    monkeypatch.setenv("BOARDS_PLUGINS", "environment")
+    settings = load(plugins=["argument"])
+    assert settings.home == tmp_path / "dotenv"
+    assert settings.concurrency == 2
+    assert settings.plugins == ("argument",)
+    assert settings.secret("FAL_KEY") == "spaced"
+
+
+def test_an_empty_variable_is_not_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty variable hides the one in .env and leaves the default."""
+    (tmp_path / ".env").write_text("BOARDS_CONCURRENCY=1\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BOARDS_CONCURRENCY", " ")
+    monkeypatch.setenv("BOARDS_HOME", str(tmp_path))
+    assert load().concurrency == 200
+
+
+def test_an_argument_that_is_none_is_not_given() -> None:
+    """A command passes on what was not typed."""
+    assert of({"BOARDS_STRICT": "1"}, strict=None).strict
+
+
+def test_an_unknown_argument_is_told() -> None:
+    """A slip in an argument is a TypeError that lists the settings."""
+    with pytest.raises(TypeError, match="concurency: no such setting; there are: home, cache"):
+        of(concurency=None)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "name", "value"),
+    [
+        ("BOARDS_PLUGINS", "a, b-c ,", "plugins", ("a", "b-c")),
+        ("BOARDS_PLUGINS_DISABLED", "a", "plugins_disabled", ("a",)),
+        ("BOARDS_PROVIDER_PRIORITY", "fal,replicate", "provider_priority", ("fal", "replicate")),
+        ("BOARDS_STRICT", "TRUE", "strict", True),
+        ("BOARDS_STRICT", "off", "strict", False),
+        ("BOARDS_ALLOW_PRIVATE_HOSTS", "1", "allow_private_hosts", True),
+        ("BOARDS_ALLOW_PRIVATE_HOSTS", "no", "allow_private_hosts", False),
+        (
+            "BOARDS_ALLOW_PRIVATE_HOSTS",
+            "127.0.0.1:8765,[::1]:80,gpu.local",
+            "allow_private_hosts",
+            ("127.0.0.1:8765", "[::1]:80", "gpu.local"),
+        ),
+        ("BOARDS_MAX_OUTPUT_SIZE", "1.5MB", "max_output_bytes", 1_500_000),
+        ("BOARDS_CONCURRENCY", "7", "concurrency", 7),
+        ("BOARDS_WEBHOOK_URL", "https://a.test/b/", "webhook_url", "https://a.test/b"),
+    ],
+)
+def test_a_value(variable: str, text: str, name: str, value: Any) -> None:
+    """Each variable is read in its own form."""
+    assert getattr(of({variable: text}), name) == value
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "expected"),
+    [
+        ("BOARDS_PLUGINS", "a b", "names, separated by commas"),
+        ("BOARDS_STRICT", "maybe", "1 or 0"),
+        ("BOARDS_ALLOW_PRIVATE_HOSTS", "http://localhost", "hosts such as 127.0.0.1:8765"),
+        ("BOARDS_ALLOW_PRIVATE_HOSTS", "localhost:99999", "hosts such as 127.0.0.1:8765"),
+        ("BOARDS_MAX_OUTPUT_SIZE", "2GiB", "a size such as 256KB, 1MB or 2GB"),
+        ("BOARDS_MAX_OUTPUT_SIZE", "0GB", "a size such as"),
+        ("BOARDS_CONCURRENCY", "0", "an integer of at least 1"),
+        ("BOARDS_CONCURRENCY", "many", "an integer of at least 1"),
+        ("BOARDS_WEBHOOK_URL", "example.com", "an address such as https://"),
+        ("BOARDS_PROVIDERS_CONFIG_PATH", "/nowhere/x.yaml", "the path of a file that exists"),
+    ],
+)
+def test_a_bad_value_names_the_setting_and_what_is_allowed(
+    variable: str, text: str, expected: str
+) -> None:
+    """An error says which setting, its value, where it comes from and what it may be."""
+    with pytest.raises(SettingsError) as caught:
+        of({variable: text})
+    message = str(caught.value)
+    assert f"{variable} is {text!r} in the environment: expected " in message
+    assert expected in message
+    assert variable in caught.value.remedy
+
+
+def test_a_bad_value_in_dotenv_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks for the value is sent to the right place."""
+    (tmp_path / ".env").write_text("BOARDS_CONCURRENCY=x\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError, match=r"BOARDS_CONCURRENCY is 'x' in \.env"):
+        load()
+
+
+def test_a_bad_argument_is_named_as_the_argument() -> None:
+    """An argument is told by its own name."""
+    with pytest.raises(SettingsError, match="concurrency is True in an argument"):
+        of(concurrency=True)
+
+
+def test_secrets_are_not_shown() -> None:
+    """The environment is in no repr; an empty secret is none."""
+    settings = of({"FAL_KEY": "hunter2", "EMPTY": " "})
+    assert "hunter2" not in repr(settings)
+    assert settings.secret("FAL_KEY") == "hunter2"
+    assert settings.secret("EMPTY") is None
+    assert settings.secret("MISSING") is None
+    with pytest.raises(TypeError):
+        settings.environment["FAL_KEY"] = "other"  # type: ignore[index]

@@ -1,4 +1,4 @@
-"""Everything that a provider, a network or a disk can do wrong: told clearly, and nothing is lost."""
+"""All that a provider, a network or a disk can do wrong: told clearly, and nothing is lost."""
 
 import asyncio
 import os
@@ -181,7 +181,9 @@ async def test_an_output_over_the_cap_is_not_kept(
     error = await failure_of(open_boards, max_output_bytes=200_000)
     assert "at most 200,000" in error.message
     assert "BOARDS_MAX_OUTPUT_SIZE" in error.remedy
-    kept = [one for one in (tmp_path / "home").rglob("*") if one.is_file() and "artifacts" in str(one)]
+    kept = [
+        one for one in (tmp_path / "home").rglob("*") if one.is_file() and "artifacts" in str(one)
+    ]
     assert sum(one.stat().st_size for one in kept) == 0
 
 
@@ -192,9 +194,7 @@ async def test_an_output_of_another_type_is_told(acme: Acme, open_boards: Open) 
     assert "text/html" in error.message
 
 
-async def test_an_output_on_a_private_address_is_not_fetched(
-    acme: Acme, open_boards: Open
-) -> None:
+async def test_an_output_on_a_private_address_is_not_fetched(acme: Acme, open_boards: Open) -> None:
     """The provider's own address is allowed here; a URL in its reply leads elsewhere."""
     port = acme.url.rpartition(":")[2]
     acme.answers["result"] = answering(
@@ -206,9 +206,7 @@ async def test_an_output_on_a_private_address_is_not_fetched(
     assert acme.counts["file"] == 0
 
 
-async def test_a_provider_on_a_private_address_is_not_asked(
-    acme: Acme, open_boards: Open
-) -> None:
+async def test_a_provider_on_a_private_address_is_not_asked(acme: Acme, open_boards: Open) -> None:
     """Without the setting nothing is sent, and the remedy names it."""
     error = await failure_of(open_boards, allow_private_hosts=False)
     assert error.kind == "untrusted_url"

@@ -623,8 +623,11 @@ class TestOutputs:
             schema = document["latest_version"]["openapi_schema"]["components"]["schemas"]["Input"]
             uri = "https://example.com/a.png"
             given = {
-                name: uri if schema["properties"][name].get("format") == "uri" else "a cat"
+                name: {"array": [uri], "string": "a cat"}[described["type"]]
+                if described.get("format") != "uri"
+                else uri
                 for name in schema.get("required", [])
+                if (described := schema["properties"][name])
             }
             version = document["latest_version"]["id"]
             reply = await api.post("/v1/predictions", json={"version": version, "input": given})

@@ -209,9 +209,7 @@ async def test_a_restart_takes_up_what_was_waiting(acme: Acme, open_boards: Open
     assert acme.counts["submit"] == 1
 
 
-async def test_a_second_process_submits_and_the_owner_drives(
-    acme: Acme, open_boards: Open
-) -> None:
+async def test_a_second_process_submits_and_the_owner_drives(acme: Acme, open_boards: Open) -> None:
     """One process owns the store; what another one submits is driven by it."""
     async with open_boards() as owner, open_boards() as other:
         generation = await other.generate("acme/draw", prompt="a")

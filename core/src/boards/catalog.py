@@ -176,8 +176,9 @@ class _Building:
 
     def _no_definition(self, name: str) -> tuple[str, str]:
         """Why nothing defines a provider, and what does."""
-        if name in self.providers:
-            own = self.providers[name].definition
+        named = self.providers.get(name)
+        if named is not None and named.fault is None:
+            own = named.definition
             return f"{name!r} is itself an instance of {own!r}", f"Write type: {own}."
         distribution = f"boards-{name}"
         if self.is_disabled(distribution):
@@ -192,6 +193,9 @@ class _Building:
 
     def read_generators(self) -> None:
         for level, layer in enumerate(self.layers):
+            # What was meant to stand in for another, and has mistakes, still hides it.
+            for id_ in layer.unreadable:
+                self.generators.pop(_split(id_), None)
             for offer in layer.generators.values():
                 for provider in self._instances(layer, offer):
                     self._offer(level, provider, offer)
@@ -236,13 +240,17 @@ class _Building:
         self.generators[key] = _Generator(offer, level, direct, overrides)
 
     def _switch_off(self, id_: str, source: str) -> None:
-        provider, _, name = id_.partition("/")
-        if self.generators.pop((provider, name), None) is not None:
+        if self.generators.pop(_split(id_), None) is not None:
             self.disabled[id_] = source
         elif id_ not in self.disabled:
             self.problems.append(
                 Problem(id_, f"error: {source} disables it, and there is no such generator")
             )
+
+
+def _split(id_: str) -> tuple[str, str]:
+    provider, _, name = id_.partition("/")
+    return provider, name
 
 
 def _nothing() -> "ProviderSpec":

@@ -238,12 +238,14 @@ def find_folder(package: str) -> Folder:
 
 
 def _locate(package: str) -> "Traversable":
+    from importlib import invalidate_caches  # noqa: PLC0415
     from importlib.resources import files  # noqa: PLC0415 - slow to import
     from importlib.util import find_spec, module_from_spec  # noqa: PLC0415
 
     if not _PACKAGE.fullmatch(package):
         raise FolderError(f"{package!r} is no package path such as boards_fal.specs")
     top, *below = package.split(".")
+    invalidate_caches()  # it may have been installed since this process began
     try:
         spec = find_spec(top)
     except (ImportError, ValueError) as error:

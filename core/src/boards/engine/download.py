@@ -1,5 +1,6 @@
 """Fetching outputs: untrusted URLs, streamed into the storage, capped while they stream."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urljoin
@@ -44,16 +45,24 @@ class Downloader:
         transport: Checks every address that it connects to.
         storage: Where the bytes go.
         limit: Bytes that an output may have at most.
+        concurrency: Downloads at once: each holds up to 1 MiB in memory.
         timeout: Seconds for one download.
     """
 
     def __init__(
-        self, transport: Transport, storage: Storage, *, limit: int, timeout: float = 1800.0
+        self,
+        transport: Transport,
+        storage: Storage,
+        *,
+        limit: int,
+        concurrency: int = 32,
+        timeout: float = 1800.0,
     ) -> None:
         self._transport = transport
         self._storage = storage
         self._limit = limit
         self._timeout = timeout
+        self._slots = asyncio.Semaphore(concurrency)
 
     async def fetch(self, url: str, credentials: Mapping[str, str] | None = None) -> Downloaded:
         """Fetch one URL.
@@ -67,6 +76,11 @@ class Downloader:
                 than http(s), ``not_found``, ``transient`` where trying again may help, and
                 ``provider`` for what is too large.
         """
+        async with self._slots:
+            return await self._follow(url, credentials)
+
+    async def _follow(self, url: str, credentials: Mapping[str, str] | None) -> Downloaded:
+        """Fetch a URL through its redirects, each checked like the first."""
         first = origin(url)
         here = url
         for _ in range(MAX_REDIRECTS + 1):

@@ -185,6 +185,17 @@ def test_a_mistake_in_a_host_file(acme: Any, configure: Configure, home: Path) -
         Registry(configure(strict=True)).generators()
 
 
+def test_an_override_with_mistakes_hides_what_it_overrides(
+    acme: Any, configure: Configure, home: Path
+) -> None:
+    """No generator is used in place of one that the host wrote and that cannot be read."""
+    (home / "generators.yaml").write_text(acme.generators("acme", "flux", surprise=1))
+    registry = Registry(configure())
+    assert ids(registry) == ["acme/sora"]
+    with pytest.raises(SpecError, match="unknown key 'surprise'"):
+        registry.resolve("flux")
+
+
 @pytest.mark.parametrize("content", [b"\xff", b"providers: {a: {b: c", b"- 1", b"spec: 2"])
 def test_a_host_file_that_cannot_be_read(
     acme: Any, configure: Configure, home: Path, content: bytes
@@ -273,6 +284,8 @@ def test_what_to_install(site: Any, configure: Configure, home: Path) -> None:
         "Install its plugin: pip install boards-other"
     )
     assert len(registry.problems()) == 2
+    twice = Registry(configure(), providers={"acme": {"type": "acme"}})
+    assert "pip install boards-acme" in twice.provider("acme").availability().setup
     with pytest.raises(SpecError, match="pip install boards-other"):
         registry.compiled("other/two")
     with pytest.raises(NotFoundError, match="nothing that is installed defines"):

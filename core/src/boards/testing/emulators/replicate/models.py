@@ -18,16 +18,15 @@ from attrs import define, field
 
 from boards.testing.emulators.schema import Problem, problems
 
-Kind = Literal["image", "video", "audio", "text", "weights"]
+Kind = Literal["image", "video", "audio", "text", "mesh", "weights"]
 
-VERSION_ID: Final = re.compile(r"[0-9a-f]{64}")
 MODEL_NAME: Final = re.compile(r"[\w.-]+/[\w.-]+")
 _STOCK: Final = "black-forest-labs/flux-schnell"
 _KINDS: Final[dict[str, Kind]] = {
     "mp4": "video", "webm": "video", "mov": "video", "gif": "video",
     "wav": "audio", "mp3": "audio", "flac": "audio", "ogg": "audio",
     "png": "image", "jpg": "image", "jpeg": "image", "webp": "image",
-    "zip": "weights", "tar": "weights", "safetensors": "weights",
+    "glb": "mesh", "zip": "weights", "tar": "weights", "safetensors": "weights",
 }  # fmt: skip
 
 
@@ -173,13 +172,9 @@ class Catalogue:
             None where Replicate answers "invalid version or not permitted".
         """
         full_name, _, version_id = reference.rpartition(":")
-        if not full_name and not VERSION_ID.fullmatch(reference):
-            if not MODEL_NAME.fullmatch(reference):
-                return None
+        if MODEL_NAME.fullmatch(reference):
             model = self.model(*reference.split("/"), strict=strict)
             return model if model and (model.official or not model.known) else None
-        if not VERSION_ID.fullmatch(version_id):
-            return None
         if full_name and not MODEL_NAME.fullmatch(full_name):
             return None
         model = self._by_version.get(version_id)

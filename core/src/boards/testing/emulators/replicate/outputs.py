@@ -136,6 +136,8 @@ class _Maker:
                         height=height,
                     ),
                 )
+            case "mesh":
+                return File(f"{name}.glb", partial(media.mesh, self.prompt, seed))
             case "audio":
                 seconds = self._seconds(min(max(len(self.prompt) / 15, 1.0), 20.0))
                 return File(f"{name}.wav", partial(media.audio, self.prompt, seed, seconds=seconds))
@@ -160,7 +162,8 @@ class _Maker:
                 )
 
     def _image_format(self) -> str:
-        for wanted in (self._given.get("output_format"), example_extension(self._model)):
+        usual = example_extension(self._model) if self._model.known else "png"
+        for wanted in (self._given.get("output_format"), usual):
             if wanted in {"png", "jpg", "jpeg", "webp"}:
                 return "jpg" if wanted == "jpeg" else str(wanted)
         return "png"

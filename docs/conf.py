@@ -2,6 +2,11 @@
 
 import tomllib
 from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.ext import intersphinx
 
 _HERE = Path(__file__).parent
 
@@ -23,38 +28,59 @@ html_theme = "furo"
 html_title = f"Boards {release}"
 html_show_sourcelink = False
 
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
-suppress_warnings = ["myst.strikethrough"]
 
-# Only what a reader copies: not the prompt, not what it printed.
+# Only what a reader copies: neither the prompt, nor what was printed.
 copybutton_prompt_text = "$ "
-copybutton_only_copy_prompt_lines = True
-copybutton_remove_prompts = True
 
-# Inventories are kept here, so that a build fetches nothing.
+# The inventory is kept here, so that a build fetches nothing.
 intersphinx_mapping = {
     "python": ("https://docs.python.org/3", str(_HERE / "inventories" / "python.inv")),
 }
 
 nitpicky = True
 nitpick_ignore = [
-    # Their inventories are not kept here; both are named where a host may pass its own.
+    # No inventory of these is kept here; each is only named, for what a host may pass.
     ("py:class", "httpx.AsyncBaseTransport"),
-    # Private names of ours that stand in signatures.
-    ("py:class", "boards.settings.Overrides"),
-    # An alias of a private class of the standard library.
-    ("py:class", "pathlib._local.Path"),
+    # A type variable.
+    ("py:class", "boards.testing.emulators.server.E"),
 ]
 
-autoclass_content = "class"
 autodoc_member_order = "bysource"
-autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
-autodoc_class_signature = "separated"
 autodoc_preserve_defaults = True
-napoleon_google_docstring = True
 napoleon_numpy_docstring = False
-napoleon_use_ivar = False
 napoleon_attr_annotations = True
 python_use_unqualified_type_names = True
+
+
+# Imported under TYPE_CHECKING, so that a signature has only the last part of the name.
+_IMPORTED_FOR_TYPES = {"Path": "pathlib.Path"}
+
+
+def setup(app: Sphinx) -> None:
+    """Let a name be found where it is documented, whichever module it was written in."""
+    app.connect("missing-reference", _public_name)
+
+
+def _public_name(app: Sphinx, env: Any, node: Any, content: nodes.Element) -> nodes.Element | None:
+    if node.get("refdomain") != "py":
+        return None
+    target: str = node["reftarget"]
+    if target.startswith("builtins.") or target in _IMPORTED_FOR_TYPES:
+        node["reftarget"] = _IMPORTED_FOR_TYPES.get(target, target.removeprefix("builtins."))
+        return intersphinx.missing_reference(app, env, node, content)
+    last = target.rpartition(".")[2]
+    domain = env.domains["py"]
+    found = [
+        name
+        for name, entry in domain.objects.items()
+        if name.startswith("boards.") and name.rpartition(".")[2] == last and not entry.aliased
+    ]
+    if len(found) != 1:
+        return None
+    resolved: nodes.Element | None = domain.resolve_xref(
+        env, node["refdoc"], app.builder, "obj", found[0], node, content
+    )
+    return resolved

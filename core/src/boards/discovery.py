@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import frozen
 
 if TYPE_CHECKING:
-    from importlib.metadata import Distribution
     from importlib.resources.abc import Traversable
 
 __all__ = [
@@ -179,7 +178,7 @@ def entry_points_at(path: str) -> list[EntryPoint]:
         pass
     except OSError:
         return []
-    from importlib.metadata import distributions  # noqa: PLC0415 - slow to import
+    from importlib_metadata import distributions  # noqa: PLC0415 - slow to import
 
     found = []
     for distribution in distributions(path=[path]):
@@ -192,7 +191,7 @@ def entry_points_at(path: str) -> list[EntryPoint]:
     return found
 
 
-def _entry_points_of(distribution: "Distribution") -> list[EntryPoint]:
+def _entry_points_of(distribution: Any) -> list[EntryPoint]:
     name, version = _name_of(distribution)
     try:
         return [
@@ -205,7 +204,7 @@ def _entry_points_of(distribution: "Distribution") -> list[EntryPoint]:
         return [EntryPoint("", "entry_points.txt", "", name, version, problem)]
 
 
-def _name_of(distribution: "Distribution") -> tuple[str, str]:
+def _name_of(distribution: Any) -> tuple[str, str]:
     directory = Path(str(getattr(distribution, "_path", ""))).stem
     try:
         metadata: Any = distribution.metadata

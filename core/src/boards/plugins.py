@@ -371,7 +371,7 @@ def _canonicals(names: tuple[str, ...] | None) -> frozenset[str] | None:
 
 
 def _version_of(distribution: str) -> str:
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - slow to import
+    from importlib_metadata import PackageNotFoundError, version  # noqa: PLC0415 - slow to import
 
     try:
         return version(distribution)

@@ -14,7 +14,9 @@ from boards.errors import SettingsError
 __all__ = ["Overrides", "Settings", "load"]
 
 _DISTRIBUTION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_ADDRESS: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
+_ADDRESS: Final = re.compile(
+    r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?|[0-9A-Fa-f:.]+/[0-9]{1,3}"
+)
 _FLAGS: Final = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
     **dict.fromkeys(("0", "false", "no", "off"), False),
@@ -39,15 +41,12 @@ class Settings:
         strict: A broken plugin or specification is an error, not an entry in a list.
             ``BOARDS_STRICT``.
         allow_private_hosts: Private, loopback and link-local addresses that may be connected to:
-            all (True), none (False), or these hosts. ``BOARDS_ALLOW_PRIVATE_HOSTS``, as ``1`` or
-            ``127.0.0.1:8765,...``.
+            all (True), none (False), or these. ``BOARDS_ALLOW_PRIVATE_HOSTS``, as ``1`` or
+            ``127.0.0.1:8765,10.0.0.0/8``.
         provider_priority: Providers to be tried before all others, in this order.
             ``BOARDS_PROVIDER_PRIORITY``.
         max_output_bytes: The largest output that is fetched. ``BOARDS_MAX_OUTPUT_SIZE``, as
             ``2GB``.
-        concurrency: How many generations are driven at once. ``BOARDS_CONCURRENCY``.
-        webhook_url: The public address under which providers can reach this host.
-            ``BOARDS_WEBHOOK_URL``.
         environment: The environment over the ``.env`` file. Secrets are read from here when they
             are needed and kept nowhere else.
     """
@@ -62,8 +61,6 @@ class Settings:
     allow_private_hosts: bool | tuple[str, ...] = False
     provider_priority: tuple[str, ...] = ()
     max_output_bytes: int = 2_000_000_000
-    concurrency: int = 200
-    webhook_url: str | None = None
     environment: Mapping[str, str] = field(factory=dict, repr=False, eq=False)
 
     @cache.default
@@ -91,8 +88,6 @@ class Overrides(TypedDict, total=False):
     allow_private_hosts: bool | str | tuple[str, ...] | list[str] | None
     provider_priority: str | tuple[str, ...] | list[str] | None
     max_output_bytes: int | str | None
-    concurrency: int | str | None
-    webhook_url: str | None
     environment: Mapping[str, str] | None
 
 
@@ -198,7 +193,9 @@ def _hosts(value: Any) -> bool | tuple[str, ...]:
     for host in hosts:
         match = _ADDRESS.fullmatch(host)
         if match is None or not 0 < int(match[1] or 1) < 65_536:
-            raise ValueError("1, 0, or hosts such as 127.0.0.1:8765,[::1]:80, separated by commas")
+            raise ValueError(
+                "1, 0, or addresses such as 127.0.0.1:8765,[::1]:80,10.0.0.0/8, by commas"
+            )
     return hosts
 
 
@@ -217,22 +214,6 @@ def _size(value: Any) -> int:
     return int(size)
 
 
-def _count(value: Any) -> int:
-    number = int(value) if isinstance(value, str) and value.isdecimal() else value
-    if type(number) is not int or number < 1:
-        raise ValueError("an integer of at least 1")
-    return number
-
-
-def _url(value: Any) -> str:
-    from urllib.parse import urlsplit  # noqa: PLC0415 - rarely needed
-
-    parts = urlsplit(value if isinstance(value, str) else "")
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("an address such as https://boards.example.com")
-    return str(value).rstrip("/")
-
-
 _SETTINGS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "home": ("BOARDS_HOME", _path),
     "cache": ("BOARDS_CACHE", _path),
@@ -244,6 +225,4 @@ _SETTINGS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "allow_private_hosts": ("BOARDS_ALLOW_PRIVATE_HOSTS", _hosts),
     "provider_priority": ("BOARDS_PROVIDER_PRIORITY", _names),
     "max_output_bytes": ("BOARDS_MAX_OUTPUT_SIZE", _size),
-    "concurrency": ("BOARDS_CONCURRENCY", _count),
-    "webhook_url": ("BOARDS_WEBHOOK_URL", _url),
 }

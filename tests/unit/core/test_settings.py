@@ -19,7 +19,7 @@ def test_defaults() -> None:
     assert settings.cache == Path("/nowhere/home/cache")
     assert settings.plugins is None
     assert settings.max_output_bytes == 2_000_000_000
-    assert settings.concurrency == 200
+    assert settings.max_output_bytes == 2_000_000_000
     assert settings.providers_config_path is None
 
 
@@ -43,25 +43,25 @@ def test_arguments_win_over_the_environment_and_that_over_dotenv(
 ) -> None:
     """Each setting comes from the strongest of the three that has it."""
     (tmp_path / ".env").write_text(
-        "BOARDS_HOME=dotenv\nBOARDS_CONCURRENCY=1\nBOARDS_PLUGINS=dotenv\nFAL_KEY=' spaced '\n"
+        "BOARDS_HOME=dotenv\nBOARDS_MAX_OUTPUT_SIZE=1MB\nBOARDS_PLUGINS=dotenv\nFAL_KEY=' spaced '\n"
     )
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("BOARDS_CONCURRENCY", "2")
+    monkeypatch.setenv("BOARDS_MAX_OUTPUT_SIZE", "2MB")
     monkeypatch.setenv("BOARDS_PLUGINS", "environment")
     settings = load(plugins=["argument"])
     assert settings.home == tmp_path / "dotenv"
-    assert settings.concurrency == 2
+    assert settings.max_output_bytes == 2_000_000
     assert settings.plugins == ("argument",)
     assert settings.secret("FAL_KEY") == "spaced"
 
 
 def test_an_empty_variable_is_not_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty variable hides the one in .env and leaves the default."""
-    (tmp_path / ".env").write_text("BOARDS_CONCURRENCY=1\n")
+    (tmp_path / ".env").write_text("BOARDS_MAX_OUTPUT_SIZE=1MB\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("BOARDS_CONCURRENCY", " ")
+    monkeypatch.setenv("BOARDS_MAX_OUTPUT_SIZE", " ")
     monkeypatch.setenv("BOARDS_HOME", str(tmp_path))
-    assert load().concurrency == 200
+    assert load().max_output_bytes == 2_000_000_000
 
 
 def test_an_argument_that_is_none_is_not_given() -> None:
@@ -92,8 +92,6 @@ def test_an_unknown_argument_is_told() -> None:
             ("127.0.0.1:8765", "[::1]:80", "gpu.local"),
         ),
         ("BOARDS_MAX_OUTPUT_SIZE", "1.5MB", "max_output_bytes", 1_500_000),
-        ("BOARDS_CONCURRENCY", "7", "concurrency", 7),
-        ("BOARDS_WEBHOOK_URL", "https://a.test/b/", "webhook_url", "https://a.test/b"),
     ],
 )
 def test_a_value(variable: str, text: str, name: str, value: Any) -> None:
@@ -106,13 +104,10 @@ def test_a_value(variable: str, text: str, name: str, value: Any) -> None:
     [
         ("BOARDS_PLUGINS", "a b", "names, separated by commas"),
         ("BOARDS_STRICT", "maybe", "1 or 0"),
-        ("BOARDS_ALLOW_PRIVATE_HOSTS", "http://localhost", "hosts such as 127.0.0.1:8765"),
-        ("BOARDS_ALLOW_PRIVATE_HOSTS", "localhost:99999", "hosts such as 127.0.0.1:8765"),
+        ("BOARDS_ALLOW_PRIVATE_HOSTS", "http://localhost", "addresses such as 127.0.0.1:8765"),
+        ("BOARDS_ALLOW_PRIVATE_HOSTS", "localhost:99999", "addresses such as 127.0.0.1:8765"),
         ("BOARDS_MAX_OUTPUT_SIZE", "2GiB", "a size such as 256KB, 1MB or 2GB"),
         ("BOARDS_MAX_OUTPUT_SIZE", "0GB", "a size such as"),
-        ("BOARDS_CONCURRENCY", "0", "an integer of at least 1"),
-        ("BOARDS_CONCURRENCY", "many", "an integer of at least 1"),
-        ("BOARDS_WEBHOOK_URL", "example.com", "an address such as https://"),
         ("BOARDS_PROVIDERS_CONFIG_PATH", "/nowhere/x.yaml", "the path of a file that exists"),
     ],
 )
@@ -130,16 +125,16 @@ def test_a_bad_value_names_the_setting_and_what_is_allowed(
 
 def test_a_bad_value_in_dotenv_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever looks for the value is sent to the right place."""
-    (tmp_path / ".env").write_text("BOARDS_CONCURRENCY=x\n")
+    (tmp_path / ".env").write_text("BOARDS_MAX_OUTPUT_SIZE=x\n")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SettingsError, match=r"BOARDS_CONCURRENCY is 'x' in \.env"):
+    with pytest.raises(SettingsError, match=r"BOARDS_MAX_OUTPUT_SIZE is 'x' in \.env"):
         load()
 
 
 def test_a_bad_argument_is_named_as_the_argument() -> None:
     """An argument is told by its own name."""
-    with pytest.raises(SettingsError, match="concurrency is True in an argument"):
-        of(concurrency=True)
+    with pytest.raises(SettingsError, match="max_output_bytes is True in an argument"):
+        of(max_output_bytes=True)
 
 
 def test_secrets_are_not_shown() -> None:

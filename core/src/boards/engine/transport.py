@@ -206,6 +206,8 @@ def _explained(error: BaseException, sending: _Sending, request: Request) -> Exc
     cause: BaseException | None = getattr(error, "os_error", error)
     if isinstance(cause, ForbiddenAddressError):
         return UnsentError(f"{host} is {cause.address}: {cause}", forbidden=cause.address)
+    if isinstance(error, aiohttp.InvalidURL):  # 0177.0.0.1 and other ways to hide an address
+        return UnsentError(f"{host} is no address: {error}", forbidden=str(host))
     what = str(error) or type(error).__name__
     if isinstance(error, TimeoutError):
         what = (

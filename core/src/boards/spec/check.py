@@ -15,8 +15,10 @@ from boards.spec.model import (
     GeneratorSpec,
     OutputSpec,
     ProviderSpec,
+    Reconcile,
     RequestSpec,
     StatusSpec,
+    Webhook,
 )
 from boards.spec.operators import (
     Body,
@@ -29,9 +31,9 @@ from boards.spec.operators import (
     Ratio,
     When,
 )
-from boards.spec.paths import Path
+from boards.spec.paths import Path, PathError, parse_path
 from boards.spec.places import Place, Problems, Source, did_you_mean
-from boards.spec.predicates import Predicate
+from boards.spec.predicates import Condition, Predicate
 from boards.spec.tokens import FILE_FILTERS, Template, Token
 
 __all__ = ["check_generator", "check_provider"]
@@ -115,6 +117,8 @@ def check_generator(
         frozenset(provider.config) if provider is not None else None,
         _BEFORE,
     )
+    for template in provider.headers.values() if provider is not None else ():
+        _check_template(template, context)
     for name, body in run.let.items():
         _check_body(body, context)
         context = evolve(context, lets=context.lets | {name})
@@ -124,7 +128,7 @@ def check_generator(
         if request is not None:
             _check_request(request, after)
     if run.reconcile is not None:
-        _check_request(run.reconcile, context)
+        _check_reconcile(run.reconcile, context)
     _check_outcomes(generator, run, after, provider is not None)
     if generator.cost is not None and generator.cost.times is not None:
         _check_template(generator.cost.times, context)
@@ -146,15 +150,35 @@ def _check_submits(run: Execution, context: _Context) -> None:
             problems.error(place, "the last variant has no 'when': it is the one for all the rest")
         if not last and submit.when is None:
             problems.error(place, "only the last variant may lack 'when'")
+        if submit.when is not None:
+            _check_request_predicate(submit.when, context)
         _check_request(submit, context.guard(submit.when))
         for path in submit.capture.values():
             _check_root(path, _RESPONSE, problems)
+        if submit.idempotency is not None:
+            _check_response_predicate(submit.idempotency.conflict, problems)
+
+
+def _check_reconcile(reconcile: Reconcile, context: _Context) -> None:
+    """Its ``where`` and ``capture`` start at the element, which may have any key."""
+    _check_request(reconcile, context)
+    _check_root(reconcile.each, _RESPONSE, context.problems)
+    if reconcile.next is not None:
+        _check_root(reconcile.next, _RESPONSE, context.problems)
+    within = evolve(context, roots=context.roots | {"item"})
+    for condition in reconcile.where.conditions:
+        for template in _operands(condition):
+            _check_template(template, within)
 
 
 def _check_shape(request: RequestSpec, problems: Problems) -> None:
     place = request.place or _NOWHERE
     if (request.path is None) == (request.url is None):
         problems.error(place, "a request has either path or url")
+    elif request.path is not None and not request.path.text.startswith(("/", "${")):
+        problems.error(request.path.place or place, "a path begins with '/': it follows base_url")
+    elif request.url is not None and not request.url.text.startswith(("https://", "http://", "${")):
+        problems.error(request.url.place or place, "a url is absolute; use path to follow base_url")
     bodies = [
         name for name in ("json", "form", "multipart", "body") if getattr(request, name) is not None
     ]
@@ -220,9 +244,13 @@ def _check_map(body: MapTo, context: _Context) -> None:
             context.problems.error(place, f"{body.token.text} has no enum: $map needs an else")
         return
     entries = {name for name, _ in body.to}
-    lacking = [one for one in enum if one is not None and _text(one) not in entries]
+    lacking = [
+        one
+        for one in enum
+        if (not body.token.optional if one is None else _text(one) not in entries)
+    ]
     if lacking:
-        names = ", ".join(repr(one) for one in lacking)
+        names = ", ".join("null" if one is None else repr(one) for one in lacking)
         context.problems.error(place, f"$map lacks {names} of {body.token.text}, and has no else")
 
 
@@ -317,9 +345,15 @@ def _schema_of(token: Token, schema: InputSchema) -> dict[str, Any]:
 
 def _check_request_predicate(predicate: Predicate, context: _Context) -> None:
     for condition in predicate.conditions:
+        for template in _operands(condition):
+            _check_template(template, context)
         if condition.negated is not None:
             _check_request_predicate(condition.negated, context)
-        elif condition.path is not None:
+        elif condition.path is None:
+            context.problems.error(
+                predicate.place or _NOWHERE, "status: there is no reply before the request"
+            )
+        else:
             path = condition.path
             _check_root(path, context.roots, context.problems)
             if path.root == "input" and len(path.steps) > 1:
@@ -338,11 +372,21 @@ def _check_root(path: Path, roots: frozenset[str], problems: Problems) -> None:
         problems.error(path.place or _NOWHERE, f"{path.text!r} begins with none of {known}")
 
 
-def _check_predicate_roots(predicate: Predicate | None, problems: Problems) -> None:
+def _check_response_predicate(predicate: Predicate | None, problems: Problems) -> None:
     for condition in predicate.conditions if predicate else ():
         if condition.path is not None:
             _check_root(condition.path, _RESPONSE, problems)
-        _check_predicate_roots(condition.negated, problems)
+        for template in _operands(condition):
+            problems.error(
+                template.place or _NOWHERE,
+                f"{template.text}: a reply is compared with literals, not with tokens",
+            )
+        _check_response_predicate(condition.negated, problems)
+
+
+def _operands(condition: Condition) -> Iterator[Template]:
+    """The second operands that have tokens."""
+    return (operand for operand in condition.operands if isinstance(operand, Template))
 
 
 def _check_outcomes(
@@ -356,8 +400,10 @@ def _check_outcomes(
         _check_status(run.status, problems)
     if run.webhook is not None and run.poll is None:
         problems.error(run.webhook.place or place, "a webhook never stands without poll")
+    if run.webhook is not None:
+        _check_webhook(run.webhook, problems)
     for rule in run.errors:
-        _check_predicate_roots(rule.when, problems)
+        _check_response_predicate(rule.when, problems)
         for path in (rule.message, rule.after):
             if path is not None:
                 _check_root(path, _RESPONSE, problems)
@@ -365,7 +411,7 @@ def _check_outcomes(
         if run.failure.message is not None:
             _check_root(run.failure.message, _RESPONSE, problems)
         for kind in run.failure.kinds:
-            _check_predicate_roots(kind.when, problems)
+            _check_response_predicate(kind.when, problems)
     if run.progress is not None:
         progress = run.progress
         for path in (progress.percent, progress.fraction, progress.queue_position, progress.logs):
@@ -378,6 +424,18 @@ def _check_outcomes(
         problems.error(extract.place or place, "extract names no output")
     for output in extract.outputs:
         _check_output(output, after)
+
+
+def _check_webhook(webhook: Webhook, problems: Problems) -> None:
+    place = webhook.place or _NOWHERE
+    if webhook.verify.kind == "none" and webhook.then == "accept":
+        problems.error(
+            webhook.verify.place or place, "what nobody verified is not accepted: use then: poll"
+        )
+    if webhook.body_at is not None:
+        _check_root(webhook.body_at, _RESPONSE, problems)
+    if webhook.status is not None:
+        _check_status(webhook.status, problems)
 
 
 def _check_status(status: StatusSpec, problems: Problems) -> None:
@@ -397,17 +455,21 @@ def _check_status(status: StatusSpec, problems: Problems) -> None:
         _check_root(status.at, _RESPONSE, problems)
         if status.at.has_wildcard and status.combine is None:
             problems.error(place, f"{status.at.text} may have several values: say combine: all")
-    _check_predicate_roots(status.fail_if, problems)
+    _check_response_predicate(status.fail_if, problems)
     for rule in status.rules:
-        _check_predicate_roots(rule.when, problems)
+        _check_response_predicate(rule.when, problems)
 
 
 def _check_output(output: OutputSpec, after: _Context) -> None:
     problems = after.problems
-    if output.each is not None:
-        _check_root(output.each, _RESPONSE, problems)
-        return
     paths = [output.source, *output.meta.values()]
+    if output.mime is not None and "/" not in output.mime:
+        try:
+            paths.append(parse_path(output.mime, output.place))
+        except PathError as error:
+            problems.error(output.place or _NOWHERE, f"mime is a media type or a path: {error}")
+    if output.each is not None:  # the others are relative to the element
+        paths = [output.each]
     for path in paths:
         _check_root(path, _RESPONSE, problems)
     if output.request is not None:

@@ -1,6 +1,8 @@
 """What a generator takes: defaults, validation with every problem told at once, file inputs."""
 
+import json
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any, Final
 
 import jsonschema_rs
@@ -14,6 +16,8 @@ __all__ = ["FILE_FORMATS", "FileInput", "InputSchema"]
 FILE_FORMATS: Final = frozenset({"image", "audio", "video", "model", "file"})
 """``{type: string, format: image}`` and so on is an artifact input."""
 
+_MAX_DEPTH: Final = 100
+_MAX_BITS: Final = 1024
 _NAMES: Final = {
     "string": "a string",
     "integer": "an integer",
@@ -52,8 +56,14 @@ class InputSchema:
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self.schema: dict[str, Any] = {"additionalProperties": False, **plain(schema)}
-        self.properties: dict[str, Any] = self.schema.get("properties") or {}
-        self.required: frozenset[str] = frozenset(schema.get("required") or ())
+        try:
+            self._validator = jsonschema_rs.Draft202012Validator(self.schema, retriever=_retrieve)
+        except (jsonschema_rs.ValidationError, ValueError) as error:
+            at = ".".join(str(step) for step in getattr(error, "instance_path", ()))
+            message = getattr(error, "message", str(error))
+            raise ValueError(f"{at}: {message}" if at else message) from error
+        self.properties: dict[str, Any] = self.schema.get("properties", {})
+        self.required: frozenset[str] = frozenset(self.schema.get("required", ()))
         self.defaults: dict[str, Any] = {
             name: one["default"]
             for name, one in self.properties.items()
@@ -64,19 +74,22 @@ class InputSchema:
             for name, one in self.properties.items()
             if (found := _file_input(name, one)) is not None
         )
-        try:
-            self._validator = jsonschema_rs.Draft202012Validator(self.schema)
-        except (jsonschema_rs.ValidationError, ValueError) as error:
-            at = ".".join(str(step) for step in getattr(error, "instance_path", ()))
-            message = getattr(error, "message", str(error))
-            raise ValueError(f"{at}: {message}" if at else message) from error
 
     def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The input with defaults filled in; what was given wins."""
-        return {**self.defaults, **given}
+        """The input with defaults of its own filled in; what was given wins."""
+        return {**plain(self.defaults), **given}
 
-    def problems(self, value: dict[str, Any]) -> list[Problem]:
+    def problems(self, value: Mapping[str, Any]) -> list[Problem]:
         """Everything that is wrong with a completed input, each naming its field."""
+        strange = {
+            name: flaw for name, one in value.items() if (flaw := _flaw({name: one})) is not None
+        }
+        if strange:
+            rest = {name: one for name, one in value.items() if name not in strange}
+            return [
+                *(Problem(str(name), flaw) for name, flaw in strange.items()),
+                *(one for one in self.problems(rest) if one.where not in strange),
+            ]
         if self._validator.is_valid(value):
             return []
         found: list[Problem] = []
@@ -96,24 +109,28 @@ class InputSchema:
                     for name in names
                 ]
             case {"options": list(options)}:
-                allowed = ", ".join(str(one) for one in options)
-                return [Problem(where, f"must be one of {allowed}; not {error.instance!r}")]
+                allowed = ", ".join(_shown(one) for one in options)
+                return [
+                    Problem(where, f"must be one of {allowed}; not {_described(error.instance)}")
+                ]
             case {"types": list(types)}:
                 wanted = " or ".join(_NAMES.get(str(name), str(name)) for name in types)
                 return [Problem(where, f"must be {wanted}, not {_described(error.instance)}")]
             case {"limit": limit}:
                 return [Problem(where, _limit(error.kind.name, limit, error.instance))]
             case {"multiple_of": step}:
-                return [Problem(where, f"must be a multiple of {step:g}, not {error.instance!r}")]
+                return [
+                    Problem(where, f"must be a multiple of {_shown(step)}, not {error.instance!r}")
+                ]
             case _:
                 return [Problem(where, error.message)]
 
 
 _LIMITS: Final = {
-    "minimum": "must be at least {0:g}, not {1!r}",
-    "maximum": "must be at most {0:g}, not {1!r}",
-    "exclusiveMinimum": "must be more than {0:g}, not {1!r}",
-    "exclusiveMaximum": "must be less than {0:g}, not {1!r}",
+    "minimum": "must be at least {0}, not {1!r}",
+    "maximum": "must be at most {0}, not {1!r}",
+    "exclusiveMinimum": "must be more than {0}, not {1!r}",
+    "exclusiveMaximum": "must be less than {0}, not {1!r}",
     "minLength": "must have at least {0} characters",
     "maxLength": "must have at most {0} characters",
     "minItems": "must have at least {0} items",
@@ -122,7 +139,7 @@ _LIMITS: Final = {
 
 
 def _limit(keyword: str, limit: Any, value: Any) -> str:
-    return _LIMITS.get(keyword, keyword + " {0}").format(limit, value)
+    return _LIMITS.get(keyword, keyword + " {0}").format(_shown(limit), value)
 
 
 def _described(value: Any) -> str:
@@ -130,7 +147,46 @@ def _described(value: Any) -> str:
         return f"the string {value[:60]!r}"
     if isinstance(value, dict):
         return "a mapping"
-    return "a list" if isinstance(value, list) else repr(value).lower()
+    return "a list" if isinstance(value, list) else _shown(value)
+
+
+def _shown(value: Any) -> str:
+    """A value as JSON, but a text without quotes; 32.0 is 32."""
+    if isinstance(value, str):
+        return value[:60]
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return json.dumps(value, ensure_ascii=False)[:60]
+
+
+def _retrieve(uri: str) -> Any:
+    raise ValueError(f"a schema stands by itself: {uri} is not fetched")
+
+
+def _flaw(value: Any, depth: int = _MAX_DEPTH) -> str | None:
+    """Why a value cannot be sent as JSON, if so: what no schema tells."""
+    if value is None or isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return None if value.bit_length() <= _MAX_BITS else "is too large a number"
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return "is not Unicode text: it has half of a surrogate pair"
+        return None
+    if isinstance(value, float):
+        return None if isfinite(value) else f"must be a number, not {value}"
+    if depth == 0:
+        return "is nested too deeply"
+    if isinstance(value, list | tuple):
+        flaws = (_flaw(item, depth - 1) for item in value)
+        return next((flaw for flaw in flaws if flaw is not None), None)
+    if isinstance(value, dict):
+        if not all(isinstance(name, str) for name in value):
+            return "has a name that is not a text"
+        return _flaw([*value, *value.values()], depth - 1)
+    return f"is a Python {type(value).__name__}, which is no JSON value"
 
 
 def _field(path: list[str | int]) -> str:

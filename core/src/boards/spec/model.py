@@ -37,6 +37,7 @@ from boards.spec.predicates import Predicate
 from boards.spec.tokens import Template
 
 __all__ = [
+    "INSTANCE_NAME",
     "SPEC_VERSION",
     "Auth",
     "Catalog",
@@ -72,7 +73,7 @@ SPEC_VERSION: Final = 1
 
 _TEXT = TextKind()
 _NAME = TextKind(r"[a-z0-9][a-z0-9._-]*(@[A-Za-z0-9._-]+)?", "a name such as flux-1.1-pro")
-_INSTANCE = TextKind(r"[a-z0-9][a-z0-9._-]*", "a name such as replicate")
+INSTANCE_NAME: Final = TextKind(r"[a-z0-9][a-z0-9._-]*", "a name such as replicate")
 _INPUT_NAME = TextKind(r"[A-Za-z_][A-Za-z0-9_-]*", "a name such as size")
 _STATUS = Choice(("queued", "running", "succeeded", "failed", "canceled"))
 _STATUS_OR_FAIL = Choice(("queued", "running", "succeeded", "failed", "canceled", "fail"))
@@ -377,7 +378,7 @@ class Exchange:
 class Fixture:
     """A test of a generator, offline: exchanges in order, and what comes of them."""
 
-    name: str = key(_TEXT)
+    name: str = key(_TEXT, default="")
     input: dict[str, Any] = key(JsonKind(mapping=True), default={})
     exchanges: tuple[Exchange, ...] = key(Listed(Shape(Exchange)), default=())
     outputs: tuple[dict[str, Any], ...] | None = key(Listed(JsonKind(mapping=True)), default=None)
@@ -393,7 +394,7 @@ class GeneratorSpec:
     display_name: str = key(_TEXT, default="")
     description: str = key(_TEXT, default="")
     artifact_type: str = key(Choice(ARTIFACT_TYPES))
-    provider: str = key(_INSTANCE)
+    provider: str = key(INSTANCE_NAME)
     docs: str = key(_TEXT, default="")
     tags: tuple[str, ...] = key(Listed(_TEXT), default=())
     enabled: bool = key(FlagKind(), default=True)
@@ -479,7 +480,7 @@ class Catalog:
 class ProviderSpec:
     """A provider: a definition (``type: rest``) or an instance of another one."""
 
-    type: str = key(_INSTANCE, default="rest")
+    type: str = key(INSTANCE_NAME, default="rest")
     enabled: bool = key(FlagKind(), default=True)
     display_name: str = key(_TEXT, default="")
     description: str = key(_TEXT, default="")

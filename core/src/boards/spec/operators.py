@@ -162,7 +162,7 @@ def _compile_map(body: MapTo) -> Render:
         value = look_up(scope)
         if value is ABSENT:
             return ABSENT
-        chosen = to.get(scalar_text(body.token, value), otherwise)
+        chosen = otherwise if value is None else to.get(scalar_text(body.token, value), otherwise)
         if chosen is None:
             raise RenderError(body.token, f"$map has no entry for {value!r}")
         return chosen(scope)
@@ -234,9 +234,6 @@ def read_template(value: Any, place: Place, problems: Problems) -> Template | No
     """Read a string with tokens; None where a mistake was noted."""
     if not isinstance(value, str):
         problems.error(place, "expected a text, perhaps with tokens such as ${input.prompt}")
-        return None
-    if "{{" in value:
-        problems.error(place, "'{{' is no token of this language; write ${input.prompt}")
         return None
     try:
         return parse_template(value, place)

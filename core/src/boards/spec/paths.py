@@ -12,7 +12,7 @@ from attrs import field, frozen
 
 from boards.spec.places import Place
 
-__all__ = ["ABSENT", "Absent", "Path", "PathError", "first", "parse_path", "values"]
+__all__ = ["ABSENT", "Absent", "Path", "PathError", "first", "members", "parse_path", "values"]
 
 
 class Absent:
@@ -30,7 +30,7 @@ class Absent:
 ABSENT: Final = Absent()
 EVERY: Final = "*"
 
-_STEP = re.compile(r"\.([A-Za-z0-9_@$:-]+)|\[([0-9]+)\]|\[\*\]")
+_STEP = re.compile(r"\.([A-Za-z0-9_@$:-]+)|\[([0-9]{1,9})\]|\[\*\]")
 _FIRST = re.compile(r"[A-Za-z0-9_@$:-]+")
 
 
@@ -101,6 +101,18 @@ def first(path: Path) -> Callable[[Any], Any]:
 
 def values(path: Path) -> Callable[[Any], list[Any]]:
     """A closure to all of the path's values; missing steps drop out."""
+    every = members(path)
+    if not path.has_wildcard:
+        return every
+    return lambda value: [found for found in every(value) if found is not ABSENT]
+
+
+def members(path: Path) -> Callable[[Any], list[Any]]:
+    """Like :func:`values`, but each member that the last ``[*]`` goes over has its place.
+
+    A member without the steps after it counts as :data:`ABSENT`, so that the values of two paths
+    over the same members belong together.
+    """
     stretches: list[list[str | int]] = [[]]
     for step in path.steps:
         if isinstance(step, tuple):
@@ -110,21 +122,16 @@ def values(path: Path) -> Callable[[Any], list[Any]]:
     walks = [_walk(tuple(stretch)) for stretch in stretches]
     head, rest = walks[0], walks[1:]
 
-    def all_values(value: Any) -> list[Any]:
+    def by_member(value: Any) -> list[Any]:
         found = head(value)
         if found is ABSENT:
             return []
         current = [found]
         for walk in rest:
-            current = [
-                leaf
-                for collection in current
-                for item in _members(collection)
-                if (leaf := walk(item)) is not ABSENT
-            ]
+            current = [walk(item) for collection in current for item in _members(collection)]
         return current
 
-    return all_values
+    return by_member
 
 
 def _members(value: Any) -> Any:
@@ -133,7 +140,7 @@ def _members(value: Any) -> Any:
         return value
     if isinstance(value, dict):
         return value.values()
-    return () if value is None else (value,)
+    return () if value is None or value is ABSENT else (value,)
 
 
 def _walk(steps: tuple[str | int | tuple[str], ...]) -> Callable[[Any], Any]:

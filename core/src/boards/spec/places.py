@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Any, Literal
 
 from attrs import field, frozen
@@ -33,10 +34,13 @@ class Source:
     name: str
     text: str = field(default="", repr=False)
 
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self.text.splitlines()
+
     def line(self, number: int) -> str:
         """The line of that number, counting from 1."""
-        lines = self.text.splitlines()
-        return lines[number - 1] if 0 < number <= len(lines) else ""
+        return self._lines[number - 1] if 0 < number <= len(self._lines) else ""
 
 
 @frozen
@@ -55,7 +59,8 @@ class Place:
         line = self.source.line(self.line)
         if not line.strip():
             return ""
-        shown = line[:160].replace("\t", " ")
+        # Tabs would move the caret; control characters would reach the terminal.
+        shown = "".join(one if one.isprintable() else " " for one in line[:160])
         return f"    {shown}\n    {' ' * (min(self.column, 160) - 1)}^"
 
 
@@ -118,6 +123,7 @@ class Problems:
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, int, int, str], _Found] = {}
+        self._count = 0
 
     def error(self, place: Place, message: str) -> None:
         """Note a mistake; the same one at the same place is told once."""
@@ -129,7 +135,10 @@ class Problems:
 
     def _add(self, found: _Found) -> None:
         place = found.place
-        self._found.setdefault((place.source.name, place.line, place.column, found.message), found)
+        key = (place.source.name, place.line, place.column, found.message)
+        if key not in self._found:
+            self._found[key] = found
+            self._count += found.severity == "error"
 
     def _sorted(self, severity: str) -> list[Problem]:
         chosen = [one for one in self._found.values() if one.severity == severity]
@@ -152,7 +161,7 @@ class Problems:
     @property
     def count(self) -> int:
         """How many errors there are: compare before and after a step."""
-        return sum(one.severity == "error" for one in self._found.values())
+        return self._count
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from attrs import field, frozen
 
 from boards.spec import yaml
 from boards.spec.grammar import BAD, Shape
-from boards.spec.model import SPEC_VERSION, GeneratorSpec, ProviderSpec
+from boards.spec.model import INSTANCE_NAME, SPEC_VERSION, GeneratorSpec, ProviderSpec
 from boards.spec.places import Document, Mapping, Place, Problems, Sequence, did_you_mean
 
 __all__ = ["SpecFile", "read_document", "read_file", "read_text"]
@@ -75,11 +75,13 @@ def _providers(root: Mapping, problems: Problems) -> dict[str, ProviderSpec]:
     if not isinstance(value, Mapping):
         problems.error(place, "providers is a mapping by name")
         return {}
-    read = {
-        name: Shape(ProviderSpec).read(one, value.value_places[name], problems)
-        for name, one in value.items()
-    }
-    return {name: one for name, one in read.items() if one is not BAD}
+    found = {}
+    for name, one in value.items():
+        known = INSTANCE_NAME.read(name, value.key_places[name], problems)
+        spec = Shape(ProviderSpec).read(one, value.value_places[name], problems)
+        if BAD not in (known, spec):
+            found[name] = spec
+    return found
 
 
 def _generators(root: Mapping, problems: Problems) -> tuple[GeneratorSpec, ...]:

@@ -7,6 +7,7 @@ A reply is a mapping of ``body`` (JSON, text or bytes), ``header`` (lower-case n
 import json
 import re
 from collections.abc import Callable, Mapping
+from math import isfinite
 from typing import Any, Final, Literal
 
 from attrs import field, frozen
@@ -20,7 +21,7 @@ from boards.spec.model import (
     ProgressSpec,
     StatusSpec,
 )
-from boards.spec.paths import ABSENT, Path, first, parse_path, values
+from boards.spec.paths import ABSENT, Path, first, members, parse_path, values
 from boards.spec.predicates import compile_predicate
 
 __all__ = [
@@ -93,7 +94,7 @@ def compile_refusal(rules: tuple[ErrorRule, ...]) -> Callable[[ReplyValue], Refu
                     rule.kind,  # type: ignore[arg-type]  # the reader allows only kinds
                     told if isinstance(told, str) and told else message_in(reply),
                     _retry_after(reply) if after is None else after,
-                    rule.refused or rule.kind == "rate_limited",
+                    rule.refused or (rule.kind == "rate_limited" and reply["status"] == 429),
                     declared=True,
                 )
         status = reply["status"]
@@ -107,11 +108,10 @@ def compile_refusal(rules: tuple[ErrorRule, ...]) -> Callable[[ReplyValue], Refu
 
 def _seconds(value: Any) -> float | None:
     if isinstance(value, str):
-        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*s?\s*", value)
+        match = re.fullmatch(r"\s*(\d{1,12}(?:\.\d+)?)\s*s?\s*", value)
         return float(match[1]) if match else None
-    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
-        return float(value)
-    return None
+    seconds = _number(value)
+    return seconds if seconds is not None and seconds >= 0 else None
 
 
 def _retry_after(reply: ReplyValue) -> float | None:
@@ -126,9 +126,8 @@ def message_in(reply: ReplyValue) -> str:
     """What an error reply says, as well as one can tell without a rule: at most 500 characters."""
     body = reply["body"]
     status = reply["status"]
-    text = _message(body, 4)
-    if text is None and isinstance(body, str) and not body.lstrip().startswith("<"):
-        text = body.strip()
+    is_page = isinstance(body, str) and body.lstrip().startswith("<")
+    text = None if is_page else _message(body, 4)
     if not text:
         return f"HTTP {status}"
     return f"HTTP {status}: {text[:_LONGEST]}"
@@ -186,7 +185,7 @@ def _compile_rules(status: StatusSpec) -> _Judge:
 
 def _compile_map(status: StatusSpec) -> _Judge:
     assert status.at is not None  # noqa: S101  # the checker saw to it
-    found_at = values(status.at)
+    found_at = members(status.at)  # an element without a status counts as absent
     table: dict[str, Any] = dict(status.map)
     unknown: Any = None if status.unknown == "fail" else status.unknown
     absent: Any = None if status.absent == "fail" else status.absent
@@ -258,9 +257,13 @@ def compile_progress(progress: ProgressSpec | None) -> Callable[[ReplyValue], Ad
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    return None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if isfinite(number) else None  # JSON as Python reads it has NaN and Infinity
 
 
 def _lines(found: list[Any]) -> tuple[str, ...]:
@@ -269,7 +272,9 @@ def _lines(found: list[Any]) -> tuple[str, ...]:
         if isinstance(value, str):
             # A progress bar overwrites its line with carriage returns: only the last state counts.
             lines.extend(
-                line.rsplit("\r", 1)[-1] for line in value.rstrip().split("\n") if line.strip()
+                line.rstrip("\r").rsplit("\r", 1)[-1]
+                for line in value.rstrip().split("\n")
+                if line.strip()
             )
     return tuple(lines)
 
@@ -362,17 +367,17 @@ def _file_strings(value: Any) -> list[str]:
 
 def _joined(found: list[Any]) -> list[Found]:
     """Text outputs: a list of chunks is one text."""
-    texts = []
-    for value in found:
-        if isinstance(value, list):
-            texts.append("".join(item for item in value if isinstance(item, str)))
-        elif isinstance(value, str):
-            texts.append(value)
-    return [Found("text", text) for text in texts]
+    return [Found("text", text) for value in found if (text := _text(value)) is not None]
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, list):
+        return "".join(item for item in value if isinstance(item, str))
+    return value if isinstance(value, str) else None
 
 
 def _compile_output(output: OutputSpec) -> Callable[[ReplyValue], list[Found]]:
-    found_at = values(output.source)
+    found_at = members(output.source)
     mime_literal = output.mime if output.mime and "/" in output.mime else None
     mime_at = _series(parse_path(output.mime)) if output.mime and not mime_literal else None
     meta_at = [(name, _series(path)) for name, path in output.meta.items()]
@@ -392,6 +397,7 @@ def _compile_output(output: OutputSpec) -> Callable[[ReplyValue], list[Found]]:
                 {name: told for name, nth in metas if (told := nth(index)) is not None},
             )
             for index, value in enumerate(found)
+            if value is not None
         ]
 
     if elements is None:
@@ -408,21 +414,24 @@ _Nth = Callable[[int], Any]
 
 
 def _leaves(found: list[Any], form: str) -> list[Any]:
-    """The values that are outputs: lists of URLs count one by one, chunks of a text together."""
+    """The values that are outputs: lists of URLs count one by one, chunks of a text together.
+
+    None stands where there is none, so that the facts of the others stay theirs.
+    """
     if form == "text":
-        return [one.value for one in _joined(found)]
+        return [_text(value) for value in found]
     if form in ("json", "bytes"):
-        return found
+        return [None if value is ABSENT else value for value in found]
     flat = [leaf for value in found for leaf in (value if isinstance(value, list) else [value])]
-    return [leaf for leaf in flat if leaf is not None]
+    return [None if leaf is ABSENT else leaf for leaf in flat]
 
 
 def _series(path: Path) -> Callable[[Any], _Nth]:
     """A closure to facts by output: with ``[*]`` each output has its own, else all have one."""
-    found_at = values(path)
+    found_at = members(path)
 
     def series(subject: Any) -> _Nth:
-        found = found_at(subject)
+        found = [None if value is ABSENT else value for value in found_at(subject)]
         if path.has_wildcard:
             return lambda index: found[index] if index < len(found) else None
         return lambda _index: found[0] if found else None

@@ -1,5 +1,6 @@
 """Requests, compiled: a template rendered to method, URL, headers and body, nothing sent yet."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -73,7 +74,9 @@ class CompiledRequest:
         )
         both = {name.lower(): (name, value) for name, value in (headers or {}).items()}
         both.update({name.lower(): (name, value) for name, value in spec.headers.items()})
-        self._headers = _texts(dict(both.values()))
+        self._headers = [
+            (name, _as_header(template)) for name, template in dict(both.values()).items()
+        ]
         self._query = _texts(spec.query)
         self._json = compile_body(spec.json) if spec.json is not None else None
         self._form = _texts(spec.form) if spec.form is not None else None
@@ -135,6 +138,24 @@ def _as_text(template: Template) -> Render:
         return value if value is ABSENT else scalar_text(token, value)
 
     return text
+
+
+_HEADER = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
+
+
+def _as_header(template: Template) -> Render:
+    """A header's value: a line break in it would begin another header."""
+    render = _as_text(template)
+    if not template.tokens:
+        return render
+
+    def checked(scope: Scope) -> Any:
+        value = render(scope)
+        if value is not ABSENT and not _HEADER.fullmatch(value):
+            raise RenderError(template.tokens[0], "a header has one line of Latin-1 text")
+        return value
+
+    return checked
 
 
 def _rendered(texts: _Texts, scope: Scope) -> list[tuple[str, str]]:

@@ -45,6 +45,7 @@ _TOKEN = re.compile(
     r"\$\{(?P<root>[A-Za-z_]+)(?P<steps>(?:\.[A-Za-z0-9_-]+)*)(?P<optional>\?)?"
     r"(?P<filters>(?:\|[a-z0-9_]+)*)\}"
 )
+_WHOLE = re.compile(r"\s*[-+]?[0-9]+\s*")
 
 
 class TokenError(ValueError):
@@ -127,6 +128,8 @@ def parse_template(text: str, place: Place | None = None) -> Template:
     Raises:
         TokenError: A token is not closed, has an unknown root or filter, or is not a token.
     """
+    if "{{" in text:
+        raise TokenError("'{{' is no token of this language; write ${input.prompt}")
     parts: list[str | Token] = []
     literal: list[str] = []
     at = 0
@@ -236,7 +239,7 @@ def _look_up(token: Token) -> Render:
 def _step(value: Any, step: str) -> Any:
     if isinstance(value, Mapping):
         return value.get(step, ABSENT)
-    if isinstance(value, list) and step.isdecimal():
+    if isinstance(value, list) and step.isdecimal() and len(step) < 10:
         index = int(step)
         return value[index] if index < len(value) else ABSENT
     return ABSENT
@@ -269,6 +272,8 @@ def _integer(token: Token, value: Any) -> int:
     try:
         if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
             raise ValueError  # noqa: TRY301  # one message for every way
+        if isinstance(value, str) and not _WHOLE.fullmatch(value):  # int() reads 1_000 too
+            raise ValueError  # noqa: TRY301
         return int(value)
     except (TypeError, ValueError, OverflowError):
         raise RenderError(token, f"|int cannot read {_typed(value)}") from None
@@ -334,6 +339,7 @@ def _compile_text(template: Template, text_of: Callable[[Token, Any], str]) -> R
 _OWN_ROOTS = frozenset({"job", "prev", "config", "model", "upload"})
 # RFC 3986 allows these in a path beside letters, digits and "-._~"; "%" is always encoded.
 _PATH_SAFE = "/:@!$&'()*+,;="
+_END_OF_PATH = re.compile("[?#]")
 
 
 def compile_path_template(template: Template) -> Render:
@@ -345,7 +351,10 @@ def compile_path_template(template: Template) -> Render:
 
     def encoded(token: Token, value: Any) -> str:
         safe = _PATH_SAFE if token.root in _OWN_ROOTS else ""
-        return quote(scalar_text(token, value), safe=safe)
+        try:
+            return quote(scalar_text(token, value), safe=safe)
+        except UnicodeEncodeError:
+            raise RenderError(token, "this is not Unicode text") from None
 
     render = _compile_text(evolve(template), encoded)
     tokens = template.tokens
@@ -355,7 +364,7 @@ def compile_path_template(template: Template) -> Render:
     def checked(scope: Scope) -> Any:
         path = render(scope)
         if path is not ABSENT:
-            for segment in path.split("/"):
+            for segment in _END_OF_PATH.split(path, 1)[0].split("/"):
                 if segment in (".", ".."):
                     raise RenderError(tokens[0], f"a path segment cannot be {segment!r}")
         return path

@@ -6,6 +6,7 @@ nested text inside the C library crashes the interpreter.
 
 import re
 from collections.abc import Iterator
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,12 @@ __all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_NODES", "load", "parse"]
 MAX_BYTES = 1_048_576
 MAX_DEPTH = 100
 MAX_NODES = 50_000
+_MAX_DIGITS = 300
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None, "": None}
-_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})\Z")
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)\Z")
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?\Z")
 _LOOK_ALIKES = frozenset(
     [
@@ -78,6 +80,11 @@ class _Open:
     key: _Node | None = None
     merged: tuple[_Node, ...] = ()
 
+    @property
+    def awaits_key(self) -> bool:
+        """Whether the next node is a key."""
+        return isinstance(self.value, Mapping) and self.key is None
+
 
 def load(path: Path) -> str:
     """The text of a specification file.
@@ -86,13 +93,14 @@ def load(path: Path) -> str:
         SpecError: It cannot be read, is too large, or is not UTF-8.
     """
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
             raise SpecError(
-                f"{path} has {size:,} bytes; a specification has at most {MAX_BYTES:,}.",
+                f"{path} is too large; a specification has at most {MAX_BYTES:,} bytes.",
                 remedy="Split it into several files.",
             )
-        return path.read_text("utf-8")
+        return content.decode("utf-8")
     except OSError as error:
         raise SpecError(f"{path} cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
@@ -122,8 +130,16 @@ def parse(text: str, name: str, problems: Problems) -> Document | None:
         place = Place(source, mark.line + 1, mark.column + 1) if mark else start
         problems.error(place, " ".join(filter(None, [error.context, error.problem])))
         return None
-    except yaml.YAMLError as error:  # an illegal character
-        problems.error(start, str(error).split("\n", 1)[0])
+    except yaml.reader.ReaderError as error:  # an illegal character, at an offset in bytes
+        before = text.encode("utf-8")[: error.position].decode("utf-8", "ignore")
+        lines = f"{before}.".splitlines()  # the full stop stands for the character
+        problems.error(
+            Place(source, len(lines), len(lines[-1])),
+            f"the character U+{error.character:04X} is not allowed: {error.reason}",
+        )
+        return None
+    except UnicodeEncodeError as error:
+        problems.error(start, f"not Unicode text: {error.reason}")
         return None
     return Document(source, node.value, node.place)
 
@@ -140,7 +156,9 @@ def _compose(source: Source, problems: Problems) -> _Node:
         place = Place(source, mark.line + 1, mark.column + 1)
         if isinstance(event, yaml.ScalarEvent):
             _refuse_tag(event.tag, place)
-            node = _Node(_scalar(event, place, problems), place, 1)
+            # A key is a text as it is written: 1.10 is not 1.1.
+            is_key = bool(stack) and stack[-1].awaits_key
+            node = _Node(event.value if is_key else _scalar(event, place, problems), place, 1)
             if event.anchor:
                 anchors[event.anchor] = node
         elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
@@ -183,7 +201,7 @@ def _events(source: Source) -> Iterator[Any]:
 
 def _refuse_tag(tag: str | None, place: Place) -> None:
     if tag is not None and tag != "!":
-        raise _RefusedError(place, f"tags such as {tag} are not part of the language")
+        raise _RefusedError(place, f"tags such as {tag[:60]} are not part of the language")
 
 
 def _scalar(event: Any, place: Place, problems: Problems) -> Any:
@@ -192,13 +210,21 @@ def _scalar(event: Any, place: Place, problems: Problems) -> Any:
         return text
     if text in _WORDS:
         return _WORDS[text]
-    if _INTEGER.match(text):
-        return int(text)
     if _DECIMAL.match(text):
-        return float(text)
+        number = _number(text)
+        if number is None:
+            problems.error(place, "no number has so many digits; quote it if it is a text")
+        return number
     if text in _LOOK_ALIKES:
         problems.warn(place, f"{text} is the string {text!r} here; quote it, or write true, false")
     return text
+
+
+def _number(text: str) -> int | float | None:
+    if len(text) > _MAX_DIGITS:
+        return None
+    number = int(text) if _INTEGER.match(text) else float(text)
+    return number if isfinite(number) else None
 
 
 def _add(parent: _Open, node: _Node, problems: Problems) -> None:
@@ -208,12 +234,12 @@ def _add(parent: _Open, node: _Node, problems: Problems) -> None:
         parent.value.append(node.value)
         parent.value.item_places.append(node.place)
     elif parent.key is None:
-        if isinstance(node.value, dict | list):
-            raise _RefusedError(node.place, "a key must be a scalar")
+        if not isinstance(node.value, str):  # a collection, or an alias of some other scalar
+            raise _RefusedError(node.place, "a key must be a text")
         parent.key = node
     else:
         key, parent.key = parent.key, None
-        text = _key_text(key)
+        text = key.value
         if text == "<<":
             parent.merged += (node,)
         elif text in parent.value:
@@ -221,17 +247,6 @@ def _add(parent: _Open, node: _Node, problems: Problems) -> None:
             problems.error(key.place, f"duplicate key {text!r}, first at line {first.line}")
         else:
             parent.value.put(text, node.value, key.place, node.place)
-
-
-def _key_text(key: _Node) -> str:
-    value = key.value
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
 
 
 def _merge(closed: _Open) -> None:

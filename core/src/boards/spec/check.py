@@ -42,6 +42,7 @@ _BEFORE: Final = frozenset({"input", "let", "config", "run"})
 _AFTER: Final = _BEFORE | {"job", "prev"}
 _RESPONSE: Final = frozenset({"body", "header", "status"})
 _RUN: Final = frozenset({"id", "uuid", "idempotency_key", "submitted_at", "webhook_url"})
+_FILE: Final = frozenset({"bytes", "mime", "name", "size"})
 _NOWHERE: Final = Place(Source("?"))
 
 
@@ -69,6 +70,14 @@ def _existing(predicate: Predicate | None) -> Iterator[str]:
             yield ".".join(str(step) for step in condition.path.steps[:2])
 
 
+def _of_provider(provider: ProviderSpec, problems: Problems, *roots: str) -> _Context:
+    """The context of a request that belongs to no generation."""
+    # An instance that changes nothing of its config has that of its definition, unknown here.
+    config = frozenset(provider.config) if provider.type == "rest" else None
+    known = frozenset({"config", *roots})
+    return _Context(problems, InputSchema({}), frozenset(), None, config, known)
+
+
 def check_provider(name: str, provider: ProviderSpec, problems: Problems) -> None:
     """Note what is wrong with a provider definition by itself."""
     place = provider.place or _NOWHERE
@@ -80,9 +89,24 @@ def check_provider(name: str, provider: ProviderSpec, problems: Problems) -> Non
     auth = provider.auth
     if auth is not None and auth.kind in ("header", "query") and auth.name is None:
         problems.error(auth.place or place, f"auth kind {auth.kind} needs a name")
-    for request in (provider.cancel, provider.check):
-        if request is not None:
-            _check_shape(request, problems)
+    if provider.cancel is not None:
+        _check_shape(provider.cancel, problems)
+    if provider.check is not None:
+        _check_request(provider.check, _of_provider(provider, problems))
+    if provider.catalog is not None:
+        _check_request(provider.catalog.model, _of_provider(provider, problems, "model"))
+    if provider.files is not None and provider.files.upload is not None:
+        upload = provider.files.upload
+        context = _of_provider(provider, problems, "run", "file")
+        _check_request(upload.init, context)
+        context = evolve(
+            context, captures=frozenset(upload.capture), roots=context.roots | {"upload"}
+        )
+        if upload.put is not None:
+            _check_request(upload.put, context)
+        _check_template(upload.result, context)
+        for path in upload.capture.values():
+            _check_root(path, _RESPONSE, problems)
     if provider.status is not None:
         _check_status(provider.status, problems)
 
@@ -306,8 +330,10 @@ def _known_names(token: Token, context: _Context) -> frozenset[str] | None:
             return context.lets
         case "run":
             return _RUN
-        case "job":
+        case "job" | "upload":
             return context.captures
+        case "file":
+            return _FILE
         case "config":
             return context.config
         case _:

@@ -1,0 +1,258 @@
+"""The documentation is true: its Python runs, its YAML checks, and it leaves nothing out."""
+
+import ast
+import asyncio
+import contextlib
+import inspect
+import io
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import sybil
+from sybil.example import Example
+from sybil.parsers.markdown import CodeBlockParser
+
+import boards
+from boards import hookspecs
+from boards.documents import read_specs
+from boards.generations import PHASES
+from boards.hooks import HookModule
+from boards.records import (
+    AuthRecord,
+    GeneratorRecord,
+    ProviderRecord,
+    RunnerRecord,
+    StorageRecord,
+    StoreRecord,
+)
+from boards.registry import Registry
+from boards.settings import load
+from boards.spec import yaml
+from boards.spec.grammar import keys_of
+from boards.spec.model import Execution, GeneratorSpec, ProviderSpec
+from boards.spec.places import Problems, plain
+from boards.testing.emulators.fal import FalEmulator
+from boards.testing.emulators.replicate import ReplicateEmulator
+from boards.testing.emulators.server import Knobs, running
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "core" / "README.md",
+    *ROOT.glob("plugins/*/README.md"),
+    *DOCS.rglob("*.md"),
+]
+HOOKS = [name for name in hookspecs.__all__ if name.startswith("boards_")]
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.fixture(scope="module")
+def provider_files(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[Path, dict[str, str]]]:
+    """A providers.yaml that leads to emulators, and their keys."""
+    knobs = Knobs(queue_seconds=0.02, run_seconds=0.05)
+    with running(ReplicateEmulator(knobs)) as replicate, running(FalEmulator(knobs)) as fal:
+        providers = {
+            "replicate": {"config": {"base_url": f"{replicate.base_url}/v1"}},
+            "fal": {
+                "config": {
+                    "base_url": fal.run_url,
+                    "queue_url": fal.queue_url,
+                    "rest_url": fal.rest_url,
+                }
+            },
+        }
+        for name, provider in providers.items():
+            provider["type"] = name  # type: ignore[assignment]
+        path = tmp_path_factory.mktemp("emulators") / "providers.yaml"
+        path.write_text(json.dumps({"providers": providers}))
+        yield path, {**replicate.env, **fal.env}
+
+
+@pytest.fixture
+def home(
+    provider_files: tuple[Path, dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A home directory and a working directory of the page's own; providers are emulated."""
+    path, keys = provider_files
+    for name, value in keys.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("BOARDS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("BOARDS_PROVIDERS_CONFIG_PATH", str(path))
+    monkeypatch.setenv("BOARDS_ALLOW_PRIVATE_HOSTS", "1")
+    (tmp_path / "home").mkdir()
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path / "home"
+
+
+class Reader:
+    """Goes through a page's code blocks in order; they share one namespace and one event loop."""
+
+    def __init__(self, home: Path, runner: asyncio.Runner) -> None:
+        self.home = home
+        self.runner = runner
+        self.printed: str | None = None
+        self.base: dict[str, Any] | None = None
+
+    def python(self, example: Example) -> None:
+        """Run a block; ``await`` may stand at its top level, as in ``python -m asyncio``."""
+        source = "\n" * (example.line + example.parsed.line_offset) + example.parsed
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        code = compile(source, example.path, "exec", flags=flags, dont_inherit=True)
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            result = eval(code, example.namespace)
+            if inspect.iscoroutine(result):
+                self.runner.run(result)
+        self.printed = printed.getvalue()
+
+    def text(self, example: Example) -> None:
+        """A text after a block of Python is what that prints."""
+        assert self.printed is not None, "no Python before it"
+        assert self.printed == str(example.parsed), example.path
+
+    def json(self, example: Example) -> None:
+        """JSON is JSON."""
+        for document in re.split(r"\n(?=[{\[])", str(example.parsed).strip()):
+            json.loads(document)
+
+    def yaml(self, example: Example) -> None:
+        """A whole document checks; keys of a generator check within the page's first generator."""
+        text = str(example.parsed)
+        problems = Problems()
+        document = yaml.parse(text, f"{example.path}:{example.line}", problems)
+        assert document is not None, problems.errors
+        found = plain(document.root)
+        if found.keys() & {"providers", "generators", "spec"}:
+            self.base = self.base or found
+        else:
+            assert self.base is not None, "the page has no whole generator before it"
+            text = json.dumps(_within(self.base, found))
+        path = self.home / "checked.yaml"
+        path.write_text(text)
+        _check(path, self.home)
+        if text.startswith("# generators.yaml\n"):  # the page goes on as if it were in the home
+            (self.home / "generators.yaml").write_text(text)
+
+
+def _within(base: dict[str, Any], keys: dict[str, Any]) -> dict[str, Any]:
+    """A document in which some keys of its generator, or of its provider, are others."""
+    whole = json.loads(json.dumps(base))
+    generator = whole["generators"][0]
+    provider = next(iter(whole.get("providers", {}).values()), {})
+    for name, value in keys.items():
+        if name in keys_of(Execution):
+            generator["execution"][name] = value
+        elif name in keys_of(GeneratorSpec):
+            generator[name] = value
+        elif name in keys_of(ProviderSpec):
+            provider[name] = value
+        else:
+            raise AssertionError(f"{name} is a key of nothing")
+    return dict(whole)
+
+
+def _check(path: Path, home: Path) -> None:
+    """No mistake in a file of the host, nor in what it makes of what is installed."""
+    registry = Registry(load(home=home, providers_config_path=path, environment={}))
+    assert registry.problems() == []
+    problems = Problems()
+    document = yaml.parse(path.read_text(), path.name, problems)
+    assert document is not None
+    read = read_specs(document, problems, host=True)
+    for provider in registry.providers():
+        assert provider.fault is None, provider.fault
+        assert provider.spec
+    for generator in read.file.generators:
+        registry.compiled(generator.id)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_the_examples_of_a_page_are_true(page: Path, home: Path) -> None:
+    """Python runs in order and prints what the page says; YAML and JSON have no mistake."""
+    with asyncio.Runner() as runner:
+        reader = Reader(home, runner)
+        parsers = [
+            CodeBlockParser(language=language, evaluator=getattr(reader, language))
+            for language in ("python", "text", "json", "yaml")
+        ]
+        book = sybil.Sybil(parsers=parsers, path=str(page.parent), patterns=[page.name])
+        document = book.parse(page)
+        document.namespace["__name__"] = "page"
+        for example in document.examples():
+            example.evaluate()
+        hooks = {name: hook for name, hook in document.namespace.items() if name in HOOKS}
+    if page.name == "plugins.md":
+        assert hooks.keys() == set(HOOKS)
+        _check_hooks(hooks)
+
+
+def _check_hooks(hooks: dict[str, Any]) -> None:
+    """The examples are a plugin that loads, and whose records are right."""
+    module = ModuleType("page")
+    vars(module).update(hooks)
+    plugin = HookModule(module)
+    kinds = {
+        "boards_providers": ProviderRecord,
+        "boards_generators": GeneratorRecord,
+        "boards_storages": StorageRecord,
+        "boards_auths": AuthRecord,
+        "boards_stores": StoreRecord,
+        "boards_runners": RunnerRecord,
+    }
+    settings = load(environment={}, home=Path.cwd())
+    for hook, kind in kinds.items():
+        records: list[Any] = plugin.records(hook, kind)  # type: ignore[type-abstract]
+        assert records, hook
+        for record in records:
+            if hasattr(record, "create"):
+                assert record.create(settings)
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_has_a_section(hook: str) -> None:
+    """What a plugin may implement is documented with an example."""
+    assert re.search(rf"^### `{hook}`$", (DOCS / "plugins.md").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", boards.__all__)
+def test_every_public_name_is_in_the_reference(name: str) -> None:
+    """What `import boards` offers has a docstring, and its place in the reference."""
+    assert inspect.getdoc(getattr(boards, name))
+    reference = (DOCS / "python-api.md").read_text()
+    assert re.search(rf"^\.\. auto\w+:: boards\.{name}$", reference, re.MULTILINE)
+
+
+def test_every_setting_is_in_the_table() -> None:
+    """The table of settings has the variables that are read, and no others."""
+    source = inspect.getsource(sys.modules["boards.settings"])
+    read = set(re.findall(r'"(BOARDS_\w+)"', source))
+    table = (DOCS / "settings.md").read_text()
+    told = set(re.findall(r"^\| `(BOARDS_\w+)` \|", table, re.MULTILINE))
+    assert told == read
+
+
+def test_every_phase_is_explained() -> None:
+    """The page on the engine has a row for each state."""
+    told = re.findall(r"^\| `(\w+)` \|", (DOCS / "engine.md").read_text(), re.MULTILINE)
+    assert set(PHASES) <= set(told)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every relative link is to a file that exists."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
+        if not re.match(r"[a-z]+:", target):
+            assert (page.parent / target).exists(), target

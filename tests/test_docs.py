@@ -166,7 +166,7 @@ def _within(base: dict[str, Any], keys: dict[str, Any]) -> dict[str, Any]:
 def _check(path: Path, home: Path) -> None:
     """No mistake in a file of the host, nor in what it makes of what is installed."""
     registry = Registry(load(home=home, providers_config_path=path, environment={}))
-    assert registry.problems() == []
+    assert not registry.problems(), "\n".join(map(str, registry.problems()))
     problems = Problems()
     document = yaml.parse(path.read_text(), path.name, problems)
     assert document is not None

@@ -29,13 +29,17 @@ def open_boards(acme: Acme, tmp_path: Path) -> Open:
         provider: dict[str, Any] | None = None,
         execution: dict[str, Any] | None = None,
         environment: dict[str, str] | None = None,
+        synchronous: bool = False,
         **settings: Any,
     ) -> Boards:
+        spec = generator(**(execution or {}))
+        if synchronous:
+            del spec["execution"]["poll"], spec["execution"]["result"]
         return Boards(
             home=tmp_path / "home",
             environment={"ACME_KEY": "acme-secret-key"} if environment is None else environment,
             providers={"acme": acme.provider(**(provider or {}))},
-            generators=[generator(**(execution or {}))],
+            generators=[spec],
             **{"allow_private_hosts": True, **settings},
         )
 

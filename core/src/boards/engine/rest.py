@@ -19,6 +19,7 @@ from boards.engine.transport import (
 )
 from boards.engine.trust import TrustedHosts
 from boards.errors import ProviderError, ProviderErrorKind, UnavailableError
+from boards.logs import retries_to_logging
 from boards.settings import Settings
 from boards.spec.model import ProviderSpec, Retry
 from boards.spec.paths import ABSENT
@@ -161,6 +162,7 @@ class ProviderClient:
         """
         import stamina  # noqa: PLC0415  # most runs repeat nothing
 
+        retries_to_logging()
         retry = self.spec.retry or Retry()
         request = self.request(rendered)
         async for attempt in stamina.retry_context(
@@ -310,10 +312,10 @@ def _decode(reply: Reply, content: bytes, accept: str) -> Any:
     if successful and accept == "text":
         return content.decode("utf-8", "replace")
     try:
-        return json.loads(content) if content or successful else None
+        return json.loads(content) if content.strip() else None
     except ValueError:
         text = content.decode("utf-8", "replace")
-        if not successful or (not content and reply.status == 204):
+        if not successful:
             return text
         what = reply.headers.get("content-type", "no content type")
         raise UnreadableReplyError(

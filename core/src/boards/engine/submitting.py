@@ -19,7 +19,7 @@ from boards.engine import fetching, waiting
 from boards.engine.files import FileForms
 from boards.engine.rest import TRANSPORT_ERRORS, FilePart, ProviderClient
 from boards.engine.transport import UnsentError
-from boards.errors import BoardsError, ProviderError, StoreError, UnavailableError
+from boards.errors import ProviderError, StoreError, UnavailableError
 from boards.events import Happening
 from boards.generations import Attempt, Outcome, Progress
 from boards.runner import Again, Done
@@ -49,18 +49,14 @@ async def submit(machine: "Machine", flight: "Flight") -> Again | Done:
     try:
         chosen, rendered = await _render(machine, flight, client, attempt)
         client.request(rendered)  # credentials and trust, before anything is committed
-        if machine.hooks is not None:
-            await asyncio.to_thread(machine.hooks.before_submit, flight.generation, rendered)
     except RenderError as error:
         return await machine.fail(flight, "invalid_input", str(error))
     except ProviderError as error:
         return await machine.fail(flight, error.kind, error.message, remedy=error.remedy)
     except UnavailableError as error:
         return await machine.fail(flight, "auth", error.message, remedy=error.remedy)
-    except BoardsError:
-        raise
-    except Exception as error:  # a veto may raise anything
-        return await machine.fail(flight, "invalid_input", f"A plugin refused it: {error}")
+    if (veto := await _vetoed(machine, flight, rendered)) is not None:
+        return await machine.fail(flight, "invalid_input", f"A plugin refused it: {veto}")
     attempt = evolve(attempt, request_digest=_digest(rendered))
     async with machine.slots(flight.generation.provider):
         if flight.generation.canceling:
@@ -68,6 +64,17 @@ async def submit(machine: "Machine", flight: "Flight") -> Again | Done:
         return await _uninterrupted(
             machine, _send(machine, flight, client, chosen, rendered, attempt)
         )
+
+
+async def _vetoed(machine: "Machine", flight: "Flight", rendered: Rendered) -> Exception | None:
+    """What a plugin's ``boards_before_submit`` raised, if any did."""
+    if machine.hooks is None:
+        return None
+    try:
+        await asyncio.to_thread(machine.hooks.before_submit, flight.generation, rendered)
+    except Exception as error:  # a veto may be any exception
+        return error
+    return None
 
 
 async def recover(machine: "Machine", flight: "Flight") -> Again | Done:

@@ -6,6 +6,7 @@ for adapters and for tests.
 
 import asyncio
 import contextlib
+import io
 import socket
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -32,6 +33,7 @@ __all__ = [
 
 _CHUNK: Final = 65_536
 _CONNECT_SECONDS: Final = 15.0
+_LARGE_BODY: Final = 524_288
 
 
 class UnsentError(Exception):
@@ -146,7 +148,7 @@ class AiohttpTransport:
                 request.method,
                 URL(request.url, encoded=True),
                 headers=request.headers,
-                data=request.body,
+                data=_body(request.body),
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=request.timeout, sock_connect=_CONNECT_SECONDS),
                 trace_request_ctx=sending,
@@ -194,6 +196,11 @@ class AiohttpTransport:
             if session is not None:
                 await session.close()
         self._kept = self._fresh = None
+
+
+def _body(body: bytes | None) -> bytes | io.BytesIO | None:
+    """A large body as a stream: written whole, it would hold the event loop up."""
+    return io.BytesIO(body) if body is not None and len(body) > _LARGE_BODY else body
 
 
 async def _note_sent(_session: Any, context: Any, _params: Any) -> None:

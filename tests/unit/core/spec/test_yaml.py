@@ -63,9 +63,26 @@ def test_words_and_numbers_have_types(text: str, value: Any) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    "no yes on off True FALSE Null ~ 012 -01 0x10 0o7 16:9 2024-11-06 1_000 +1 .5 1. - .inf "
-    ".nan 1e 1.5s 1,5 ١٢ 1e5x = <<".split()[:13]
-    + ["1_000", "+1", ".5", "1.", ".inf", ".nan", "1e", "1.5s", "1,5", "١٢", "=", "10:30:00"],
+    [
+        *[
+            "no",
+            "yes",
+            "on",
+            "off",
+            "True",
+            "FALSE",
+            "Null",
+            "~",
+            "012",
+            "-01",
+            "0x10",
+            "0o7",
+            "16:9",
+            "10:30:00",
+            "2024-11-06",
+        ],
+        *["1_000", "+1", ".5", "1.", ".inf", ".nan", "1e", "1.5s", "1,5", "١٢", "="],
+    ],
 )
 def test_all_else_is_text(text: str) -> None:
     """What YAML 1.1 would turn into booleans, octals, sexagesimals or dates stays text."""
@@ -153,7 +170,7 @@ def test_a_merged_key_keeps_its_place() -> None:
         ("a: {<<: 5}", "1:9", "<< takes a mapping"),
         ("? [a]\n: 1", "1:3", "a key must be a text"),
         ("x: &x {}\n*x : 1", "2:1", "a key must be a text"),
-        ("a: [1, 2", "1:9", "while parsing a flow sequence"),
+        ("a: [1, 2\nb: 3", "2:2", "while parsing a flow sequence"),
         ("a: 1\n  b: 2", "2:4", "mapping values are not allowed"),
         ("ä: é\nb: 'x", "2:6", "while scanning a quoted scalar"),
         ("a:\n\tb: 1", "2:1", "cannot start any token"),
@@ -261,7 +278,7 @@ def test_hostile_files_cost_no_memory(tmp_path: Path) -> None:
     (tmp_path / "deep.yaml").write_text("[" * 100_000)
     (tmp_path / "laughs.yaml").write_text(_LAUGHS)
     script = """
-        import json, pathlib, resource, sys, time
+        import json, pathlib, re, resource, sys, time
         from boards.errors import SpecError
         from boards.spec.places import Problems
         from boards.spec.reader import read_file
@@ -274,7 +291,13 @@ def test_hostile_files_cost_no_memory(tmp_path: Path) -> None:
             except SpecError as error:
                 message = error.message
             told[path.stem] = [message, time.perf_counter() - start]
-        print(json.dumps([told, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
+        # On Linux a new process begins with the peak of the one that started it, but for VmHWM.
+        status = pathlib.Path("/proc/self/status")
+        if status.exists():
+            peak = 1024 * int(re.search("VmHWM: *([0-9]+)", status.read_text().expandtabs())[1])
+        else:
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        print(json.dumps([told, peak]))
     """
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script), str(tmp_path)],
@@ -283,7 +306,7 @@ def test_hostile_files_cost_no_memory(tmp_path: Path) -> None:
         check=True,
     )
     told, peak = json.loads(done.stdout)
-    assert peak * (1 if sys.platform == "darwin" else 1024) < 100_000_000
+    assert peak < 100_000_000
     assert all(seconds < 1 for _, seconds in told.values())
     messages = {name: message for name, (message, _) in told.items()}
     assert "at most 1,048,576 bytes" in messages["large"]
@@ -321,14 +344,16 @@ _json = st.recursive(
     | st.integers()
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=40), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
 
 @given(_json)
 def test_json_is_read_as_json(value: Any) -> None:
-    """A JSON document of 128 characters a key or less has the same value and types as YAML."""
+    """A JSON document has the same value and the same types as YAML."""
     text = json.dumps(value)
     if '"<<"' not in text and "\\ud" not in text:  # JSON spells astral characters as surrogates
         assert repr(load(text)) == repr(value)

@@ -1,0 +1,169 @@
+"""Files in and out: the form that a provider takes, uploads, redirects, types."""
+
+import asyncio
+import base64
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from boards import Boards, GenerationFailedError
+from boards.testing.emulators import media
+from tests.integration.acme import PNG, Acme
+from tests.integration.conftest import Open
+from tests.integration.emulated import emulators, settings
+
+
+@pytest.mark.parametrize("provider", ["replicate", "fal"])
+async def test_a_large_file_is_uploaded_where_a_data_uri_would_be_too_large(
+    tmp_path: Path, provider: str
+) -> None:
+    """The plugin's own upload: the provider fetches the file from its own storage."""
+    picture = tmp_path / "large.png"
+    picture.write_bytes(media.image("x", 1, width=64, height=64).content + b"\0" * 1_200_000)
+    with emulators() as pair:
+        async with Boards(home=tmp_path / "home", **settings(*pair)) as boards:
+            generation = await boards.generate(
+                f"{provider}/flux-kontext-pro", prompt="blue", image=picture
+            )
+        routes = {route for emulator in pair for route in emulator.stats}
+    assert generation.status == "succeeded"
+    upload = {"replicate": "POST /v1/files", "fal": "POST /rest/storage/upload/initiate"}
+    assert upload[provider] in routes
+
+
+async def test_a_provider_that_takes_only_small_data_uris_refuses_a_large_file(
+    acme: Acme, open_boards: Open, tmp_path: Path
+) -> None:
+    """Nothing is sent; the error tells what is taken."""
+    picture = tmp_path / "large.png"
+    picture.write_bytes(PNG + b"\0" * 10_000)
+    provider = {"files": {"accept": ["data_uri"], "data_uri_max": "5KB"}}
+    async with open_boards(provider=provider) as boards:
+        with pytest.raises(GenerationFailedError) as caught:
+            await boards.generate("acme/draw", prompt="a", image=picture)
+    assert caught.value.kind == "invalid_input"
+    assert "data_uri" in caught.value.message
+    assert acme.counts["submit"] == 0
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["https://example.com/cat.png", "data:image/png;base64," + base64.b64encode(PNG).decode()],
+)
+async def test_urls_and_data_uris_pass_unchanged(acme: Acme, open_boards: Open, given: str) -> None:
+    """What the provider takes as it is, it gets as it is."""
+    async with open_boards() as boards:
+        await boards.generate("acme/draw", prompt="a", image=given)
+    assert acme.jobs["job-1"]["input"]["image"] == given
+
+
+async def test_an_output_is_followed_through_redirects(acme: Acme, open_boards: Open) -> None:
+    """Each hop is checked like the first; credentials go to none of them."""
+    hops: list[str] = []
+
+    async def moved(request: web.Request) -> web.StreamResponse:
+        hops.append(request.headers.get("Authorization", ""))
+        if len(hops) < 3:
+            raise web.HTTPFound(f"/files/{len(hops)}.png")
+        return web.Response(body=PNG, content_type="image/png")
+
+    acme.answers["file"] = moved
+    async with open_boards() as boards:
+        generation = await boards.generate("acme/draw", prompt="a")
+    assert generation.status == "succeeded"
+    assert hops == ["", "", ""]
+
+
+@pytest.mark.parametrize(
+    "target", ["http://127.0.0.2:1/a.png", "file:///etc/passwd", "http://169.254.169.254/latest"]
+)
+async def test_a_redirect_to_a_forbidden_place_is_refused(
+    acme: Acme, open_boards: Open, target: str
+) -> None:
+    """The second hop is as untrusted as the first."""
+
+    async def moved(_request: web.Request) -> web.StreamResponse:
+        return web.Response(status=302, headers={"Location": target})
+
+    acme.answers["file"] = moved
+    port = acme.url.rpartition(":")[2]
+    async with open_boards(allow_private_hosts=(f"127.0.0.1:{port}",)) as boards:
+        with pytest.raises(GenerationFailedError) as caught:
+            await boards.generate("acme/draw", prompt="a")
+    assert caught.value.kind == "untrusted_url"
+
+
+async def test_a_circle_of_redirects_ends(acme: Acme, open_boards: Open) -> None:
+    """After a few hops."""
+
+    async def moved(_request: web.Request) -> web.StreamResponse:
+        return web.Response(status=302, headers={"Location": "/files/a.png"})
+
+    acme.answers["file"] = moved
+    async with open_boards() as boards:
+        with pytest.raises(GenerationFailedError, match="circles"):
+            await boards.generate("acme/draw", prompt="a")
+
+
+async def test_outputs_inside_the_reply_need_no_download(acme: Acme, open_boards: Open) -> None:
+    """Base64 and data URIs are decoded, and typed by their bytes."""
+
+    async def inline(_request: web.Request) -> web.StreamResponse:
+        encoded = base64.b64encode(PNG).decode()
+        return web.json_response({"b64": [encoded], "uri": f"data:image/png;base64,{encoded}"})
+
+    acme.answers["result"] = inline
+    extract = {
+        "outputs": [
+            {"from": "body.b64[*]", "as": "base64"},
+            {"from": "body.uri", "as": "url"},
+        ]
+    }
+    async with open_boards(execution={"extract": extract}) as boards:
+        generation = await boards.generate("acme/draw", prompt="a")
+    assert [one.mime for one in generation.artifacts] == ["image/png", "image/png"]
+    assert len({one.key for one in generation.artifacts}) == 1
+    assert acme.counts["file"] == 0
+
+
+async def test_a_download_that_breaks_off_is_fetched_again(acme: Acme, open_boards: Open) -> None:
+    """Without another submit."""
+    tries = 0
+
+    async def flaky(request: web.Request) -> web.StreamResponse:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            response = web.StreamResponse(headers={"Content-Length": "100000"})
+            await response.prepare(request)
+            await response.write(PNG)
+            assert request.transport is not None
+            request.transport.close()
+            await asyncio.sleep(0)
+            return response
+        return await acme.file(request)
+
+    acme.answers["file"] = flaky
+    async with open_boards() as boards:
+        generation = await boards.generate("acme/draw", prompt="a")
+    assert generation.status == "succeeded"
+    assert (tries, acme.counts["submit"]) == (2, 1)
+
+
+async def test_a_synchronous_provider_answers_with_the_bytes(acme: Acme, open_boards: Open) -> None:
+    """No poll: the reply to the submit is the result."""
+
+    async def bytes_(_request: web.Request) -> web.StreamResponse:
+        return web.Response(body=PNG, content_type="image/png")
+
+    acme.answers["submit"] = bytes_
+    execution = {
+        "submit": {"path": "/jobs", "json": {"prompt": "${input.prompt}"}, "accept": "binary"},
+        "extract": {"outputs": [{"from": "body", "as": "bytes"}]},
+    }
+    async with open_boards(execution=execution, synchronous=True) as boards:
+        generation = await boards.generate("acme/draw", prompt="a")
+        types = [event.type async for event in boards.events(generation.id)]
+    assert generation.artifacts[0].size == len(PNG)
+    assert types == ["queued", "submitting", "artifact", "succeeded"]

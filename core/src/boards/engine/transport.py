@@ -225,6 +225,19 @@ def _explained(error: BaseException, sending: _Sending, request: Request) -> Exc
     return UnsentError(f"{host}: {what}")
 
 
+async def _whole(reply: Reply, limit: int) -> bytes:
+    """All chunks of a reply's body, up to a limit."""
+    parts: list[bytes] = []
+    size = 0
+    async for chunk in reply.chunks():
+        size += len(chunk)
+        if size > limit:
+            await reply.close()
+            raise ReplyTooLargeError(f"more than {limit:,} bytes")
+        parts.append(chunk)
+    return b"".join(parts)
+
+
 class _AiohttpReply:
     """A reply of aiohttp."""
 
@@ -241,15 +254,7 @@ class _AiohttpReply:
         if length is not None:
             with _reading():
                 return await self._response.read()
-        parts: list[bytes] = []
-        size = 0
-        async for chunk in self.chunks():
-            size += len(chunk)
-            if size > limit:
-                await self.close()
-                raise ReplyTooLargeError(f"more than {limit:,} bytes")
-            parts.append(chunk)
-        return b"".join(parts)
+        return await _whole(self, limit)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         with _reading():
@@ -316,15 +321,7 @@ class _HttpxReply:
         self.headers = {name.lower(): value for name, value in response.headers.items()}
 
     async def read(self, limit: int) -> bytes:
-        parts: list[bytes] = []
-        size = 0
-        async for chunk in self.chunks():
-            size += len(chunk)
-            if size > limit:
-                await self.close()
-                raise ReplyTooLargeError(f"more than {limit:,} bytes")
-            parts.append(chunk)
-        return b"".join(parts)
+        return await _whole(self, limit)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         import httpx  # noqa: PLC0415  # an extra

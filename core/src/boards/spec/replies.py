@@ -6,7 +6,9 @@ A reply is a mapping of ``body`` (JSON, text or bytes), ``header`` (lower-case n
 
 import json
 import re
+import time
 from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
 from math import isfinite
 from typing import Any, Final, Literal
 
@@ -115,7 +117,15 @@ def _seconds(value: Any) -> float | None:
 
 
 def _retry_after(reply: ReplyValue) -> float | None:
-    return _seconds(reply["header"].get("retry-after"))
+    """Seconds in a Retry-After header, given as such or as a date (RFC 9110)."""
+    value = reply["header"].get("retry-after")
+    seconds = _seconds(value)
+    if value is None or seconds is not None:
+        return seconds
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        return None
 
 
 _MESSAGE_KEYS: Final = ("message", "detail", "error", "msg", "title", "description")

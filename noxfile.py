@@ -131,14 +131,15 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure, and print the comparisons: ``nox -s bench -- NAME`` for one of them."""
+    """Measure, and print the comparisons; one of them: ``nox -s bench -- NAME [NUMBER ...]``."""
     install(session, "tests", "bench")
     found = {path.stem.removeprefix("bench_"): path for path in ROOT.glob("tests/bench/bench_*.py")}
-    names = session.posargs or sorted(found)
+    numbers = [one for one in session.posargs if one.isdecimal()]
+    names = [one for one in session.posargs if one not in numbers] or sorted(found)
     if unknown := set(names) - found.keys():
         session.error(f"no bench {', '.join(sorted(unknown))}; there are: {', '.join(found)}")
     for name in names:
-        session.run("python", str(found[name]))
+        session.run("python", str(found[name]), *numbers)
 
 
 @nox.session

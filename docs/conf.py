@@ -13,7 +13,8 @@ _HERE = Path(__file__).parent
 project = "Boards"
 author = "The Boards authors"
 copyright = "The Boards authors"
-release = tomllib.loads((_HERE.parent / "core" / "pyproject.toml").read_text())["project"]["version"]
+_core = tomllib.loads((_HERE.parent / "core" / "pyproject.toml").read_text())["project"]
+release = _core["version"]
 version = ".".join(release.split(".")[:2])
 
 extensions = [

@@ -63,7 +63,7 @@ def provider_files(
     """A providers.yaml that leads to emulators, and their keys."""
     knobs = Knobs(queue_seconds=0.02, run_seconds=0.05)
     with running(ReplicateEmulator(knobs)) as replicate, running(FalEmulator(knobs)) as fal:
-        providers = {
+        providers: dict[str, dict[str, Any]] = {
             "replicate": {"config": {"base_url": f"{replicate.base_url}/v1"}},
             "fal": {
                 "config": {
@@ -74,7 +74,7 @@ def provider_files(
             },
         }
         for name, provider in providers.items():
-            provider["type"] = name  # type: ignore[assignment]
+            provider["type"] = name
         path = tmp_path_factory.mktemp("emulators") / "providers.yaml"
         path.write_text(json.dumps({"providers": providers}))
         yield path, {**replicate.env, **fal.env}
@@ -213,7 +213,7 @@ def _check_hooks(hooks: dict[str, Any]) -> None:
     }
     settings = load(environment={}, home=Path.cwd())
     for hook, kind in kinds.items():
-        records: list[Any] = plugin.records(hook, kind)  # type: ignore[type-abstract]
+        records: list[Any] = plugin.records(hook, kind)
         assert records, hook
         for record in records:
             if hasattr(record, "create"):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import urljoin
 
 from attrs import frozen
@@ -18,7 +18,7 @@ from boards.engine.trust import origin
 from boards.errors import ProviderError
 from boards.storage import BlobWriter, Storage
 
-__all__ = ["Downloaded", "Downloader"]
+__all__ = ["Downloaded", "Downloader", "Fetcher"]
 
 MAX_REDIRECTS: Final = 5
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -36,6 +36,13 @@ class Downloaded:
 
     writer: BlobWriter
     content_type: str | None
+
+
+class Fetcher(Protocol):
+    """Fetches outputs."""
+
+    async def fetch(self, url: str, credentials: Mapping[str, str] | None = None) -> Downloaded:
+        """Fetch one URL: see :meth:`Downloader.fetch`."""
 
 
 class Downloader:

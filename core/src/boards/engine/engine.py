@@ -77,7 +77,7 @@ class Engine:
         self._driving = False
         self._wants_to_drive = False
         hooks = registry.hooks
-        self._machine = Machine(
+        self.machine = Machine(
             store=store,
             storage=storage,
             client=self.client,
@@ -101,7 +101,7 @@ class Engine:
         self.store.subscribe(self._observers.committed)
         self._wants_to_drive = drive
         if drive:
-            self._runner.start(self._machine.drive)
+            self._runner.start(self.machine.drive)
             await self._contend()
         self._follower = asyncio.create_task(self._follow())
 
@@ -113,8 +113,8 @@ class Engine:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._follower
         await self._runner.stop()
-        if self._machine.critical:
-            await asyncio.gather(*self._machine.critical, return_exceptions=True)
+        if self.machine.critical:
+            await asyncio.gather(*self.machine.critical, return_exceptions=True)
         self._observers.close()
         await self._transport.close()
         await self.storage.close()
@@ -172,7 +172,7 @@ class Engine:
     async def _catch_up(self) -> None:
         if self._driving:
             for generation in await self.store.due(time.time()):
-                flight = self._machine.flights.get(generation.id)
+                flight = self.machine.flights.get(generation.id)
                 if flight is not None and generation.canceling:
                     flight.generation = evolve(flight.generation, canceling=True)
                 self._runner.wake(generation.id)
@@ -185,7 +185,7 @@ class Engine:
         """Commit a new generation and have it driven; the earlier one for a used dedupe key."""
         created = await self.store.create(generation, happenings)
         if self._driving and created.id == generation.id:
-            await self._machine.board(created)
+            await self.machine.board(created)
             self._runner.enqueue(created.id)
         return created
 
@@ -227,7 +227,7 @@ class Engine:
             if found is None:
                 raise NotFoundError(f"There is no generation {generation_id}.")
             return found
-        flight = self._machine.flights.get(generation_id)
+        flight = self.machine.flights.get(generation_id)
         if flight is not None:
             flight.generation = evolve(flight.generation, canceling=True)
         if self._driving:
@@ -270,7 +270,7 @@ class Engine:
                 f"The generation is {generation.phase}, not unknown: nothing is to be decided.",
                 generation_id=generation.id,
             )
-        flight = await self._machine.board(generation)
+        flight = await self.machine.board(generation)
         attempt = flight.attempt
         decision = "job" if job else "resubmit" if resubmit else "abandon"
         happening = Happening("resolved", {"decision": decision, "provider_job_id": job})
@@ -282,16 +282,16 @@ class Engine:
                     remedy="Decide with --resubmit or --abandon.",
                     generation_id=generation.id,
                 )
-            await self._machine.commit(
+            await self.machine.commit(
                 flight, "waiting", happening, attempt=found,
                 provider_job_id=job, submitted_at=attempt.intent_at,
             )  # fmt: skip
         elif resubmit:
-            await self._machine.commit(flight, "queued", happening)
+            await self.machine.commit(flight, "queued", happening)
         else:
             abandoned = evolve(attempt, outcome="abandoned") if attempt is not None else None
-            await self._machine.commit(flight, "unknown", happening, attempt=abandoned)
-            await self._machine.fail(
+            await self.machine.commit(flight, "unknown", happening, attempt=abandoned)
+            await self.machine.fail(
                 flight,
                 "provider",
                 "The submit's answer was lost, and the generation was abandoned.",

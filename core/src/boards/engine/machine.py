@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 from attrs import evolve, frozen
 
 from boards.engine import fetching, submitting, waiting
-from boards.engine.download import Downloader
+from boards.engine.download import Fetcher
 from boards.engine.flight import Flight
 from boards.engine.rest import ProviderClient
 from boards.errors import BoardsError, Failure, ProviderErrorKind, StorageError, StoreError
@@ -59,7 +59,7 @@ class Machine:
     client: Callable[[str], ProviderClient]
     compiled: Callable[[str], CompiledGenerator]
     slots: Callable[[str], asyncio.Semaphore]
-    downloader: Downloader
+    downloader: Fetcher
     hooks: Submissions | None
     trouble: Callable[[Generation, BoardsError], None]
     flights: dict[str, Flight]

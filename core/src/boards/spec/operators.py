@@ -341,11 +341,13 @@ def _read_concat(value: Mapping, _place: Place, problems: Problems) -> Body | No
     if not isinstance(parts, Sequence) or not parts:
         problems.error(at, "$concat takes a list of lists and operators")
         return None
+    before = problems.count
     for part, part_at in zip(parts, parts.item_places, strict=True):
-        if not isinstance(part, Sequence | Mapping):
+        is_operator = isinstance(part, Mapping) and any(key.startswith("$") for key in part)
+        if not is_operator and not isinstance(part, Sequence):
             problems.error(part_at, "a part of $concat is a list or an operator")
     read = _read_items(parts, problems)
-    return None if read is None else Concat(read)
+    return None if read is None or problems.count > before else Concat(read)
 
 
 def _read_ratio(value: Mapping, place: Place, problems: Problems) -> Body | None:

@@ -1,5 +1,6 @@
 """Response paths: keys, indices and wildcards over plain JSON."""
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -77,8 +78,22 @@ def test_members_keep_their_place() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", ".a", "a.", "a..b", "a[", "a[]", "a[-1]", "a[1:2]", "a[?x]", "a b", "$[", "[0]", "a['b']"]
-    + ["a[99999999999]"],
+    [
+        "",
+        ".a",
+        "a.",
+        "a..b",
+        "a[",
+        "a[]",
+        "a[-1]",
+        "a[1:2]",
+        "a[?x]",
+        "a b",
+        "$[",
+        "[0]",
+        "a['b']",
+        "a[99999999999]",
+    ],
 )
 def test_what_is_no_path_is_refused(text: str) -> None:
     """There are no slices, filters or quoted keys."""
@@ -133,7 +148,5 @@ def test_paths_find_what_the_language_says(steps: list[str | int], body: Any) ->
 @given(st.text(max_size=30) | st.text(alphabet="ab.[]*0-_", max_size=12))
 def test_any_text_is_a_path_or_refused(text: str) -> None:
     """Parsing raises nothing but PathError, and keeps the text."""
-    try:
+    with contextlib.suppress(PathError):
         assert parse_path(text).text == text
-    except PathError:
-        pass

@@ -115,7 +115,8 @@ def test_null_is_absent_only_for_an_optional_token() -> None:
     """``?`` leaves null out; without it null is a value."""
     assert render("${input.x?}", input={"x": None}) is ABSENT
     assert render("${input.x}", input={"x": None}) is None
-    for value in (0, "", False, []):
+    kept: list[Any] = [0, "", False, []]
+    for value in kept:
         assert render("${input.x?}", input={"x": value}) is value
 
 
@@ -229,12 +230,29 @@ def test_file_filters_ask_for_the_form(form: str) -> None:
 
 def test_tables_are_closed() -> None:
     """The roots and filters are those of the language."""
-    assert set(ROOTS) == set(
-        ["input", "let", "config", "run", "job", "prev", "file", "upload", "item", "model"]
-    )
-    assert set(FILTERS) == set(
-        ["str", "int", "json", "file", "url", "base64", "data_uri", "bytes", "mime"]
-    )
+    assert set(ROOTS) == {
+        "input",
+        "let",
+        "config",
+        "run",
+        "job",
+        "prev",
+        "file",
+        "upload",
+        "item",
+        "model",
+    }
+    assert set(FILTERS) == {
+        "str",
+        "int",
+        "json",
+        "file",
+        "url",
+        "base64",
+        "data_uri",
+        "bytes",
+        "mime",
+    }
 
 
 # Paths

@@ -1,0 +1,170 @@
+"""``boards generate`` and ``boards wait``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from boards.boards import Boards
+from boards.cli.attending import attend, exit_of_signal
+from boards.cli.complete import complete_generation, complete_generator, complete_input
+from boards.cli.display import display_for
+from boards.cli.exits import Exit, exit_of, exit_of_error
+from boards.cli.interrupts import Interrupted
+from boards.cli.results import copy_out, report
+from boards.cli.session import Session, command
+from boards.errors import BoardsError, InvalidInputError, StorageError
+from boards.generations import Generation
+
+if TYPE_CHECKING:
+    from boards.cli.values import Pair
+    from boards.entries import GeneratorEntry
+
+__all__ = ["generate", "wait"]
+
+
+@command(epilog="An input is key=value, typed by the generator: boards show NAME lists them. "
+         "A file is key=@path, a URL, or the id of an earlier generation; key:=JSON is JSON.")  # fmt: skip
+@click.argument("name", shell_complete=complete_generator)
+@click.argument("inputs", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=complete_input)
+@click.option(
+    "--input", "source", metavar="FILE|-",
+    help="More inputs, as a JSON or YAML mapping; KEY=VALUE wins.",
+)  # fmt: skip
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+    help="Copy the artifacts there, under readable names.",
+)  # fmt: skip
+@click.option(
+    "--no-wait", is_flag=True,
+    help="Leave when the provider has accepted it; later: boards wait ID.",
+)  # fmt: skip
+@click.option(
+    "--dedupe-key", metavar="KEY",
+    help="With a key that was used before, show that generation instead.",
+)  # fmt: skip
+def generate(
+    session: Session,
+    name: str,
+    inputs: tuple[str, ...],
+    source: str | None,
+    out: Path | None,
+    no_wait: bool,
+    dedupe_key: str | None,
+) -> int:
+    """Generate, and wait for the result.
+
+    NAME is provider/name, a name for the first provider that can be used, or @provider for its
+    default. Paths of artifacts go to standard output, one a line; progress to standard error.
+    """
+    from boards.cli.values import read_mapping, split  # noqa: PLC0415  # not for --help
+
+    pairs = split(inputs)
+    mapping = read_mapping(source) if source is not None else {}
+    return session.run(_generate(session, name, pairs, mapping, out, no_wait, dedupe_key))
+
+
+async def _generate(
+    session: Session,
+    name: str,
+    pairs: "list[Pair]",
+    mapping: dict[str, Any],
+    directory: Path | None,
+    no_wait: bool,
+    dedupe_key: str | None,
+) -> int:
+    async with session.opened() as boards:
+        entry = _meant(boards, name)
+        values = {} if entry is None else await _inputs(boards, entry, pairs, mapping)
+        generation = await boards.submit(name, input=values, dedupe_key=dedupe_key)
+        return await _attend(session, boards, generation, directory, until_accepted=no_wait)
+
+
+def _meant(boards: Boards, name: str) -> "GeneratorEntry | None":
+    """The generator that will run, whose schema types the inputs; None if none can."""
+    registry = boards.registry
+    for entry in registry.resolve(name):
+        if registry.provider(entry.provider).availability().ok:
+            return entry
+    return None
+
+
+async def _inputs(
+    boards: Boards, entry: "GeneratorEntry", pairs: "list[Pair]", mapping: dict[str, Any]
+) -> dict[str, Any]:
+    from boards.cli.values import read_inputs, refused  # noqa: PLC0415  # not for --help
+    from boards.engine.inputs import checked  # noqa: PLC0415  # loaded with the engine
+
+    schema = boards.registry.compiled(entry.id).inputs
+    values, problems = await read_inputs(pairs, mapping, schema, boards.get)
+    if problems:
+        error = None
+        try:
+            checked(schema, values, entry.id)
+        except InvalidInputError as found:
+            error = found
+        raise refused(problems, error, entry.id)
+    return values
+
+
+@command()
+@click.argument("generation_id", metavar="ID", shell_complete=complete_generation)
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+    help="Copy the artifacts there, under readable names.",
+)  # fmt: skip
+def wait(session: Session, generation_id: str, out: Path | None) -> int:
+    """Wait for a generation, driving it if no other process does, and show its result."""
+    session.require_database(generation_id)
+    return session.run(_wait(session, generation_id, out))
+
+
+async def _wait(session: Session, generation_id: str, directory: Path | None) -> int:
+    async with session.opened() as boards:
+        generation = await boards.get(generation_id)
+        return await _attend(session, boards, generation, directory)
+
+
+async def _attend(
+    session: Session,
+    boards: Boards,
+    generation: Generation,
+    directory: Path | None,
+    *,
+    until_accepted: bool = False,
+) -> int:
+    """Follow a generation, show its result, and return the exit code."""
+    out = session.out
+    try:
+        with display_for(out) as display:
+            generation = await attend(boards, generation, display, until_accepted=until_accepted)
+    except Interrupted as interrupted:
+        generation = await boards.get(generation.id)
+        if generation.final:
+            report(generation, out, _copies(generation, directory))
+        else:
+            if out.json:
+                report(generation, out)
+            out.note(f"It goes on at the provider. Come back with: boards wait {generation.id}")
+        return exit_of_signal(interrupted.signal)
+    except BoardsError as fault:
+        report(await boards.get(generation.id), out, fault=fault)
+        return exit_of_error(fault)
+    try:
+        copies = _copies(generation, directory)
+    except OSError as error:
+        fault = StorageError(
+            f"{directory} cannot be written: {error.strerror or error}",
+            remedy=f"The result is kept: boards wait {generation.id} --out DIR",
+            provider=generation.provider,
+            generator=generation.generator,
+            generation_id=generation.id,
+        )
+        report(generation, out, fault=fault)
+        return Exit.SETUP
+    report(generation, out, copies)
+    return Exit.OK if until_accepted and not generation.final else exit_of(generation)
+
+
+def _copies(generation: Generation, directory: Path | None) -> dict[str, Path]:
+    return {} if directory is None else copy_out(generation, directory)

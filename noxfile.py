@@ -96,7 +96,9 @@ def lowest(session: nox.Session) -> None:
         session.skip("only uv resolves to the lowest versions")
     build_wheels(session)
     metadata = [f"--requirement={path}/pyproject.toml" for path in DISTRIBUTIONS.values()]
-    session.install("--resolution=lowest-direct", "--all-extras", *metadata, *wheels())
+    session.install(
+        "--resolution=lowest-direct", "--no-sources", "--all-extras", *metadata, *wheels()
+    )
     session.install(*group("tests"))
     session.run("pytest", *session.posargs)
 

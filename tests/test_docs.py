@@ -150,7 +150,7 @@ def _within(base: dict[str, Any], keys: dict[str, Any]) -> dict[str, Any]:
     """A document in which some keys of its generator, or of its provider, are others."""
     whole = json.loads(json.dumps(base))
     generator = whole["generators"][0]
-    provider = next(iter(whole.get("providers", {}).values()), {})
+    provider: dict[str, Any] = next(iter(whole.get("providers", {}).values()), {})
     for name, value in keys.items():
         if name in keys_of(Execution):
             generator["execution"][name] = value

@@ -190,14 +190,21 @@ class Boards:
         """
         return await self._running.wait(await self.get(generation_id))
 
-    async def events(self, generation_id: str, *, after: int = 0) -> AsyncIterator[Event]:
+    async def events(
+        self, generation_id: str, *, after: int = 0, follow: bool = True
+    ) -> AsyncIterator[Event]:
         """A generation's events as they are committed, until it ends.
 
         Args:
             generation_id: Whose events.
             after: Only events after this one: resume where you were.
+            follow: Wait for further events; otherwise only those that are there.
         """
         generation = await self.get(generation_id)
+        if not follow:
+            for event in await self._running.store.events(generation.id, after=after):
+                yield event
+            return
         async for event in self._running.events(generation.id, after=after):
             yield event
 

@@ -216,12 +216,14 @@ class Boards:
         """The generation when it ended: :meth:`boards.Boards.wait`."""
         return self._await(lambda: self._boards.wait(generation_id))
 
-    def events(self, generation_id: str, *, after: int = 0) -> "Iterator[Event]":
+    def events(
+        self, generation_id: str, *, after: int = 0, follow: bool = True
+    ) -> "Iterator[Event]":
         """A generation's events as they are committed, until it ends.
 
         A plain iterator: each step blocks until there is another event.
         """
-        stream = self._boards.events(generation_id, after=after)
+        stream = self._boards.events(generation_id, after=after, follow=follow)
         try:
             while True:
                 event = self._await(lambda: anext(stream, None))

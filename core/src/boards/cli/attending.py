@@ -87,7 +87,9 @@ async def attend(
         await asyncio.gather(following, return_exceptions=True)
 
 
-async def _interrupted(following: "asyncio.Future[Generation]", interrupts: Interrupts) -> int | None:
+async def _interrupted(
+    following: "asyncio.Future[Generation]", interrupts: Interrupts
+) -> int | None:
     """The signal that came before the end, if one did."""
     signaled = asyncio.ensure_future(interrupts.next())
     try:

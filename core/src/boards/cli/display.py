@@ -4,7 +4,7 @@ import contextlib
 import re
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Self
 
 from attrs import define, field
 
@@ -20,7 +20,7 @@ _BAR: Final = re.compile(r"\d%\|")
 class Display(Protocol):
     """Shows generations under way. A context manager."""
 
-    def __enter__(self) -> "Display": ...
+    def __enter__(self) -> Self: ...
     def __exit__(self, *_: object) -> None: ...
 
     def add(self, generation_id: str, name: str) -> None:
@@ -80,7 +80,7 @@ _WORDS: Final = {
 def _progress(data: Mapping[str, Any]) -> str:
     if data.get("status") == "queued":
         position = data.get("queue_position")
-        return "in the queue" if position is None else f"in the queue, {position} before it"
+        return "in the queue" if position is None else f"in the queue at position {position}"
     percent = data.get("percent")
     return "running" if percent is None else f"running, {percent:.0f} %"
 
@@ -92,7 +92,7 @@ def _log_lines(event: Event) -> list[str]:
 
 
 class _Silent:
-    def __enter__(self) -> "_Silent":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -171,7 +171,7 @@ class _Live:
             redirect_stdout=False,
         )
 
-    def __enter__(self) -> "_Live":
+    def __enter__(self) -> Self:
         self._live.start()
         return self
 
@@ -239,7 +239,9 @@ class _Live:
                 self._spinner if running else Text(mark, style=style),
                 Text(row.name, style="bold", no_wrap=True),
                 bar,
-                Text(row.said, style="cyan" if running else style, overflow="ellipsis", no_wrap=True),
+                Text(
+                    row.said, style="cyan" if running else style, overflow="ellipsis", no_wrap=True
+                ),
                 Text(seconds((row.ended or now) - row.began), style="dim", no_wrap=True),
             )
         return table

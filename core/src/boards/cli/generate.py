@@ -23,8 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["generate", "wait"]
 
 
-@command(epilog="An input is key=value, typed by the generator: boards show NAME lists them. "
-         "A file is key=@path, a URL, or the id of an earlier generation; key:=JSON is JSON.")  # fmt: skip
+_EPILOG = (
+    "An input is KEY=VALUE, typed by the generator: boards show NAME lists them. A file is "
+    "KEY=@path, a URL, or the id of an earlier generation. KEY:=JSON is JSON."
+)
+
+
+@command(epilog=_EPILOG)
 @click.argument("name", shell_complete=complete_generator)
 @click.argument("inputs", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=complete_input)
 @click.option(
@@ -135,36 +140,38 @@ async def _attend(
 ) -> int:
     """Follow a generation, show its result, and return the exit code."""
     out = session.out
+    interrupted: Interrupted | None = None
     try:
         with display_for(out) as display:
             generation = await attend(boards, generation, display, until_accepted=until_accepted)
-    except Interrupted as interrupted:
+    except Interrupted as signaled:
+        interrupted = signaled
         generation = await boards.get(generation.id)
-        if generation.final:
-            report(generation, out, _copies(generation, directory))
-        else:
-            if out.json:
-                report(generation, out)
-            out.note(f"It goes on at the provider. Come back with: boards wait {generation.id}")
-        return exit_of_signal(interrupted.signal)
     except BoardsError as fault:
         report(await boards.get(generation.id), out, fault=fault)
         return exit_of_error(fault)
     try:
-        copies = _copies(generation, directory)
+        copies = {} if directory is None else copy_out(generation, directory)
     except OSError as error:
-        fault = StorageError(
-            f"{directory} cannot be written: {error.strerror or error}",
-            remedy=f"The result is kept: boards wait {generation.id} --out DIR",
-            provider=generation.provider,
-            generator=generation.generator,
-            generation_id=generation.id,
-        )
-        report(generation, out, fault=fault)
-        return Exit.SETUP
-    report(generation, out, copies)
-    return Exit.OK if until_accepted and not generation.final else exit_of(generation)
+        unwritable = _unwritable(generation, error, directory)
+        report(generation, out, fault=unwritable)
+        return exit_of_error(unwritable)
+    if interrupted is None or generation.final or out.json:
+        report(generation, out, copies)
+    if interrupted is not None:
+        if not generation.final:
+            out.note(f"It goes on at the provider. Come back with: boards wait {generation.id}")
+        return exit_of_signal(interrupted.signal)
+    if until_accepted and not generation.final and generation.phase != "unknown":
+        return Exit.OK
+    return exit_of(generation)
 
 
-def _copies(generation: Generation, directory: Path | None) -> dict[str, Path]:
-    return {} if directory is None else copy_out(generation, directory)
+def _unwritable(generation: Generation, error: OSError, directory: Path | None) -> StorageError:
+    return StorageError(
+        f"{directory} cannot be written: {error.strerror or error}.",
+        remedy="Choose another directory with --out DIR.",
+        provider=generation.provider,
+        generator=generation.generator,
+        generation_id=generation.id,
+    )

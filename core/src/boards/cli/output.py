@@ -12,16 +12,18 @@ __all__ = ["Output", "ago", "plain", "seconds", "size"]
 
 
 class Output:
-    """The two streams of a command, as they were when it began.
+    """The two streams of a command.
 
     Attributes:
         json: Whether stdout is one JSON value and nothing else.
     """
 
-    def __init__(self, *, json: bool) -> None:
+    def __init__(
+        self, *, json: bool, stdout: TextIO | None = None, stderr: TextIO | None = None
+    ) -> None:
         self.json = json
-        self._stdout: TextIO = sys.stdout
-        self._stderr: TextIO = sys.stderr
+        self._stdout = stdout or sys.stdout
+        self._stderr = stderr or sys.stderr
 
     @property
     def terminal(self) -> bool:
@@ -90,7 +92,9 @@ class Output:
                     text, columns - width - 2, break_long_words=False, break_on_hyphens=False
                 ) or [text]
                 text = f"\n{' ' * (width + 2)}".join(lines)
-            label = click.style(name.ljust(width), bold=True) if self.terminal else name.ljust(width)
+            label = (
+                click.style(name.ljust(width), bold=True) if self.terminal else name.ljust(width)
+            )
             self.line(f"{label}  {text}")
 
 
@@ -121,7 +125,9 @@ def size(count: int) -> str:
     number = float(count)
     for unit in ("B", "KB", "MB"):
         if number < 1000:
-            return f"{number:.0f} {unit}" if unit == "B" or number >= 100 else f"{number:.1f} {unit}"
+            return (
+                f"{number:.0f} {unit}" if unit == "B" or number >= 100 else f"{number:.1f} {unit}"
+            )
         number /= 1000
     return f"{number:.1f} GB"
 

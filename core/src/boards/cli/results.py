@@ -1,10 +1,11 @@
 """The result of a generation: on paper, as JSON, and as files where somebody wants them."""
 
 import hashlib
+import itertools
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
@@ -39,21 +40,25 @@ def copy_out(generation: Generation, directory: Path) -> dict[str, Path]:
 
 def _copied(artifact: Artifact, source: Path, directory: Path, stem: str) -> Path:
     suffix = f".{extension_of(artifact.mime)}"
-    count = 1
-    while True:
+    for count in itertools.count(1):
         target = directory / f"{stem}{f'-{count}' if count > 1 else ''}{suffix}"
+        if _same(target, artifact):
+            break
         try:
-            with target.open("xb") as file, source.open("rb") as original:
-                try:
-                    shutil.copyfileobj(original, file)
-                except BaseException:
-                    target.unlink()
-                    raise
-            return target
+            with source.open("rb") as original, target.open("xb") as file:
+                _fill(target, file, original)
         except FileExistsError:
-            if _same(target, artifact):
-                return target
-        count += 1
+            continue
+        break
+    return target
+
+
+def _fill(target: Path, file: BinaryIO, original: BinaryIO) -> None:
+    try:
+        shutil.copyfileobj(original, file)
+    except BaseException:
+        target.unlink()
+        raise
 
 
 def _same(path: Path, artifact: Artifact) -> bool:
@@ -79,7 +84,7 @@ def as_json(
     for artifact in shown["artifacts"]:
         copy = (copies or {}).get(artifact["id"])
         if copy is not None:
-            artifact["path"] = str(copy)
+            artifact["path"] = str(copy.absolute())
     if fault is not None:
         shown["error"] = {
             "kind": fault.kind,
@@ -152,4 +157,3 @@ def cost(price: Cost | None) -> str:
     if price is None:
         return ""
     return f"{'~' if price.estimated else ''}${price.usd:.6f}".rstrip("0").rstrip(".")
-

@@ -4,13 +4,15 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import click
 from attrs import define, field
 
 from boards.boards import Boards
 from boards.cli.output import Output
+from boards.errors import NotFoundError
+from boards.settings import Settings, load
 
 __all__ = ["Session", "command", "global_options"]
 
@@ -31,28 +33,46 @@ class Session:
     json: bool = False
     strict: bool = False
     home: str | None = None
-    _out: Output | None = field(default=None, init=False)
+    _stdout: TextIO = field(factory=lambda: sys.stdout, init=False)
+    _stderr: TextIO = field(factory=lambda: sys.stderr, init=False)
 
     @property
     def out(self) -> Output:
-        """Where this call writes."""
-        if self._out is None:
-            self._out = Output(json=self.json)
-        return self._out
+        """Where this call writes: the streams as they were when it began."""
+        return Output(json=self.json, stdout=self._stdout, stderr=self._stderr)
 
     def boards(self, *, drive: bool = True, **more: Any) -> Boards:
         """The facade with the global options; a command that only looks never drives."""
-        overrides = {"home": self.home, "strict": self.strict or None, **more}
+        overrides: dict[str, Any] = {"home": self.home, "strict": self.strict or None, **more}
         return Boards(drive=drive, **overrides)
 
     @contextlib.asynccontextmanager
     async def opened(self, *, drive: bool = True, **more: Any) -> AsyncIterator[Boards]:
         """The facade, open. What libraries and plugins print meanwhile goes to stderr."""
-        out = self.out  # holds the real stdout
         with contextlib.redirect_stdout(sys.stderr):
             async with self.boards(drive=drive, **more) as boards:
                 yield boards
-        del out
+
+    def settings(self) -> Settings:
+        """The settings, with the global options."""
+        return load(home=self.home, strict=self.strict or None)
+
+    def has_database(self) -> bool:
+        """Whether anything was ever generated here; a command that only looks makes no database."""
+        return (self.settings().home / "boards.db").exists()
+
+    def require_database(self, generation_id: str) -> None:
+        """Refuse the id of a generation where there cannot be any.
+
+        Raises:
+            NotFoundError: Nothing was ever generated in this home.
+        """
+        if not self.has_database():
+            raise NotFoundError(
+                f"There is no generation {generation_id!r}: "
+                f"nothing was generated in {self.settings().home} so far.",
+                remedy="Choose another home with --home DIR or BOARDS_HOME.",
+            )
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end."""
@@ -93,6 +113,7 @@ def command(**attributes: Any) -> Callable[[Callable[..., int | None]], click.Co
 
     def decorate(function: Callable[..., int | None]) -> click.Command:
         wrapped = global_options(click.pass_obj(function))
-        return click.command(**attributes)(wrapped)
+        made: click.Command = click.command(**attributes)(wrapped)
+        return made
 
     return decorate

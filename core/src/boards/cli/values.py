@@ -258,6 +258,10 @@ def _items(declared: Any, schema: "InputSchema") -> Any:
     )
 
 
+def _path(text: str) -> Path:
+    return Path(text).expanduser()
+
+
 async def _file(
     name: str,
     value: Any,
@@ -268,7 +272,7 @@ async def _file(
     if not isinstance(value, str) or value.startswith(_URL):
         return value
     if value.startswith("@"):
-        return Path(value[1:]).expanduser()
+        return _path(value[1:])
     match = _GENERATION.fullmatch(value)
     if match is None:
         return value  # the check tells what a file may be

@@ -216,7 +216,7 @@ def _check_request(request: RequestSpec, context: _Context) -> None:
     if config is not None and request.path is not None and request.base not in config:
         context.problems.error(
             request.place or _NOWHERE,
-            f"config has no {request.base!r}{did_you_mean(request.base, config)}",
+            f"config has no {request.base!r}{did_you_mean(request.base, sorted(config))}",
         )
     for template in (request.path, request.url, request.body):
         if template is not None:
@@ -311,7 +311,8 @@ def _check_token(token: Token, place: Place, context: _Context) -> None:
     known = _known_names(token, context)
     if known is not None and token.name and token.name not in known:
         problems.error(
-            place, f"{token.text}: there is no {token.name!r}{did_you_mean(token.name, known)}"
+            place,
+            f"{token.text}: there is no {token.name!r}{did_you_mean(token.name, sorted(known))}",
         )
         return
     if token.root == "input":

@@ -1,6 +1,8 @@
 """Replies: refused, how far, failed how, which outputs."""
 
 import textwrap
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -129,7 +131,9 @@ def test_a_rules_message_falls_back(told: Any) -> None:
         (float("nan"), "9", 9.0),
         (10**400, "9", 9.0),
         ("9" * 400, "9", 9.0),
-        (None, "Wed, 21 Oct 2015 07:28:00 GMT", None),
+        (None, "Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        (None, "in a while", None),
+        (None, "", None),
         (None, None, None),
     ],
 )
@@ -146,6 +150,14 @@ def test_retry_after_counts_without_a_rule() -> None:
     """The header alone is enough."""
     found = refusal("[]", reply(None, 503, retry_after="3"))
     assert found == Refusal("transient", "HTTP 503", after=3.0)
+
+
+def test_retry_after_may_be_a_date() -> None:
+    """RFC 9110 allows the time to come back at."""
+    header = format_datetime(datetime.now(UTC) + timedelta(minutes=1), usegmt=True)
+    found = refusal("[]", reply(None, 503, retry_after=header))
+    assert found is not None
+    assert found.after == pytest.approx(60, abs=5)
 
 
 @pytest.mark.parametrize(
@@ -279,7 +291,7 @@ def test_an_unknown_status_follows_the_policy() -> None:
 
 @pytest.mark.parametrize("body", [{}, {"s": None}, "text", None])
 def test_an_absent_status(body: Any) -> None:
-    """In a submit reply it is queued, later the policy of ``unknown``; ``absent`` says otherwise."""
+    """In a submit reply it is queued, later as ``unknown`` says; ``absent`` says otherwise."""
     assert verdict(MAP + ", unknown: running}", reply(body), submitted=True) == "queued"
     assert verdict(MAP + ", unknown: running}", reply(body)) == "running"
     assert verdict(MAP + ", unknown: fail}", reply(body)) is None

@@ -1,0 +1,185 @@
+"""The specs that ship: read and checked without a mistake, complete, and alike across providers."""
+
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+import pytest
+
+from boards.artifacts import ARTIFACT_TYPES
+from boards.spec.check import check_generator, check_provider
+from boards.spec.compile import CompiledGenerator
+from boards.spec.inputs import InputSchema
+from boards.spec.model import GeneratorSpec, ProviderSpec
+from boards.spec.places import Problems
+from boards.spec.reader import read_text
+
+PACKAGES = {"replicate": "boards_replicate", "fal": "boards_fal"}
+SHARED = (
+    "flux-1.1-pro",
+    "flux-1.1-pro-ultra",
+    "flux-dev",
+    "flux-kontext-pro",
+    "flux-schnell",
+    "imagen-4",
+    "kling-v2.1-master",
+    "minimax-video-01",
+    "nano-banana",
+    "seedance-1-pro",
+    "seedream-4",
+    "trellis",
+    "veo-3",
+    "whisper",
+)
+"""Models that both providers offer: a caller may change the provider and nothing else."""
+
+
+def texts(package: str) -> Iterator[tuple[str, str]]:
+    """The documents of an installed package."""
+    for file in sorted(files(package).joinpath("specs").iterdir(), key=lambda one: one.name):
+        if file.name.endswith(".yaml"):
+            yield f"{package}/specs/{file.name}", file.read_text("utf-8")
+
+
+def read_all() -> tuple[dict[str, ProviderSpec], dict[str, GeneratorSpec], Problems]:
+    problems = Problems()
+    providers: dict[str, ProviderSpec] = {}
+    generators: dict[str, GeneratorSpec] = {}
+    for package in PACKAGES.values():
+        for name, text in texts(package):
+            file = read_text(text, name, problems)
+            providers |= file.providers
+            generators |= {spec.id: spec for spec in file.generators}
+    return providers, generators, problems
+
+
+PROVIDERS, GENERATORS, READING = read_all()
+each_generator = pytest.mark.parametrize("spec", GENERATORS.values(), ids=GENERATORS.keys())
+each_provider = pytest.mark.parametrize("name", PACKAGES)
+
+
+def of(provider: str) -> dict[str, GeneratorSpec]:
+    return {spec.name: spec for spec in GENERATORS.values() if spec.provider == provider}
+
+
+def test_every_document_reads_without_a_mistake() -> None:
+    """No error and no warning in any file of any plugin."""
+    assert [str(problem) for problem in READING.errors + READING.warnings] == []
+    assert set(PROVIDERS) == set(PACKAGES)
+
+
+@each_provider
+def test_every_provider_checks_and_says_how_to_begin(name: str) -> None:
+    """A provider is described, documented, and tells how to get a key."""
+    problems = Problems()
+    provider = PROVIDERS[name]
+    check_provider(name, provider, problems)
+    assert [str(problem) for problem in problems.errors + problems.warnings] == []
+    assert provider.display_name
+    assert provider.description.endswith(".")
+    assert provider.docs.startswith("https://")
+    assert str(provider.config["api_key_env"]) in provider.setup
+    assert provider.default_generator in of(name)
+    assert provider.check is not None
+    assert provider.check.method == "GET"
+
+
+@each_provider
+def test_a_package_is_data_and_typed(name: str) -> None:
+    """Specs and ``py.typed`` are in the package; nothing of it needs to be imported."""
+    package = files(PACKAGES[name])
+    assert package.joinpath("py.typed").is_file()
+    assert len(list(texts(PACKAGES[name]))) >= 5
+    assert {one.name for one in package.iterdir() if one.name.endswith(".py")} == {"__init__.py"}
+
+
+@each_generator
+def test_every_generator_checks_and_compiles(spec: GeneratorSpec) -> None:
+    """Together with its provider, without an error or a warning."""
+    problems = Problems()
+    provider = PROVIDERS[spec.provider]
+    check_generator(spec, provider, problems)
+    assert [str(problem) for problem in problems.errors + problems.warnings] == []
+    assert CompiledGenerator(spec, spec.provider, provider).id == spec.id
+
+
+@each_generator
+def test_every_generator_is_described(spec: GeneratorSpec) -> None:
+    """Names, documentation, and a description and a type of every input."""
+    assert spec.display_name
+    assert spec.description.endswith(".")
+    assert spec.docs.startswith("https://")
+    assert spec.tags
+    properties = InputSchema(spec.io.input_schema).properties
+    assert properties
+    for name, schema in properties.items():
+        assert str(schema.get("description", "")).endswith("."), name
+        assert {"type", "enum", "anyOf"} & set(schema), name
+
+
+@each_generator
+def test_every_default_fits_its_schema(spec: GeneratorSpec) -> None:
+    """A default that its own schema refuses would refuse every call."""
+    schema = InputSchema(spec.io.input_schema)
+    wrong = [one for one in schema.problems(schema.complete({})) if one.where in schema.defaults]
+    assert wrong == []
+
+
+@each_generator
+def test_every_generator_has_a_success_and_a_failure(spec: GeneratorSpec) -> None:
+    """The fixtures show what comes of it, and how it fails; their inputs fit the schema."""
+    assert any(test.outputs for test in spec.tests)
+    assert any(test.raises for test in spec.tests)
+    names = [test.name for test in spec.tests]
+    assert all(names)
+    assert len(names) == len(set(names))
+    schema = InputSchema(spec.io.input_schema)
+    for test in spec.tests:
+        assert schema.problems(schema.complete(test.input)) == [], test.name
+        assert test.exchanges, test.name
+
+
+@each_generator
+def test_every_price_has_a_source(spec: GeneratorSpec) -> None:
+    """A price says where it was read, and when."""
+    if spec.cost is not None:
+        assert spec.cost.usd > 0
+        assert spec.cost.source.startswith("https://")
+
+
+@each_provider
+def test_every_kind_of_artifact_is_offered(name: str) -> None:
+    """Images, video, audio, text and models; ``intermediate`` is for pipelines."""
+    made = {spec.artifact_type for spec in of(name).values()}
+    assert made == set(ARTIFACT_TYPES) - {"intermediate"}
+
+
+def test_the_shared_names_are_those_of_both() -> None:
+    """What one provider names as the other does is the same model."""
+    assert set(of("replicate")) & set(of("fal")) == set(SHARED)
+
+
+def bare(schema: Any) -> Any:
+    """A schema without its words."""
+    if isinstance(schema, dict):
+        return {key: bare(one) for key, one in schema.items() if key != "description"}
+    return schema
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_shared_inputs_have_equal_schemas(name: str) -> None:
+    """An input that both providers take under one name takes the same values at both."""
+    one, other = (InputSchema(of(provider)[name].io.input_schema) for provider in PACKAGES)
+    shared = set(one.properties) & set(other.properties)
+    assert shared
+    assert one.required == other.required
+    assert one.required <= shared
+    for field in shared:
+        assert bare(one.properties[field]) == bare(other.properties[field]), field
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_shared_generators_make_the_same(name: str) -> None:
+    """The kind of artifact does not depend on the provider."""
+    one, other = (of(provider)[name] for provider in PACKAGES)
+    assert one.artifact_type == other.artifact_type

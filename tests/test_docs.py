@@ -7,12 +7,14 @@ import inspect
 import io
 import json
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import click
 import pytest
 import sybil
 from sybil.example import Example
@@ -20,6 +22,8 @@ from sybil.parsers.markdown import CodeBlockParser
 
 import boards
 from boards import hookspecs
+from boards.cli.app import COMMANDS
+from boards.cli.app import boards as boards_group
 from boards.documents import read_specs
 from boards.generations import PHASES
 from boards.hooks import HookModule
@@ -40,6 +44,7 @@ from boards.spec.places import Problems, plain
 from boards.testing.emulators.fal import FalEmulator
 from boards.testing.emulators.replicate import ReplicateEmulator
 from boards.testing.emulators.server import Knobs, running
+from boards.testing.fixtures import run_fixtures
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -141,7 +146,9 @@ class Reader:
             text = json.dumps(_within(self.base, found))
         path = self.home / "checked.yaml"
         path.write_text(text)
-        _check(path, self.home)
+        generators = _check(path, self.home)
+        fixtures = run_fixtures(generators, providers_config_path=path)
+        assert not [one for one in self.runner.run(fixtures) if one.problems]
         if text.startswith("# generators.yaml\n"):  # the page goes on as if it were in the home
             (self.home / "generators.yaml").write_text(text)
 
@@ -163,8 +170,12 @@ def _within(base: dict[str, Any], keys: dict[str, Any]) -> dict[str, Any]:
     return dict(whole)
 
 
-def _check(path: Path, home: Path) -> None:
-    """No mistake in a file of the host, nor in what it makes of what is installed."""
+def _check(path: Path, home: Path) -> list[str]:
+    """No mistake in a file of the host, nor in what it makes of what is installed.
+
+    Returns:
+        The ids of its generators.
+    """
     registry = Registry(load(home=home, providers_config_path=path, environment={}))
     assert not registry.problems(), "\n".join(map(str, registry.problems()))
     problems = Problems()
@@ -174,8 +185,10 @@ def _check(path: Path, home: Path) -> None:
     for provider in registry.providers():
         assert provider.fault is None, provider.fault
         assert provider.spec
-    for generator in read.file.generators:
-        registry.compiled(generator.id)
+    ids = [generator.id for generator in read.file.generators]
+    for generator_id in ids:
+        registry.compiled(generator_id)
+    return ids
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)
@@ -241,6 +254,25 @@ def test_every_setting_is_in_the_table() -> None:
     table = (DOCS / "settings.md").read_text()
     told = set(re.findall(r"^\| `(BOARDS_\w+)` \|", table, re.MULTILINE))
     assert told == read
+
+
+def test_every_command_has_a_section() -> None:
+    """The page on the command line has a section for each command, and for no others."""
+    text = (DOCS / "command-line.md").read_text()
+    assert set(re.findall(r"^### `boards ([\w-]+)`$", text, re.MULTILINE)) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_shown_commands_exist(page: Path) -> None:
+    """Every command line that a page shows has a command, and options, that there are."""
+    for line in re.findall(r"^\$ boards (.+)$", page.read_text(), re.MULTILINE):
+        name, *arguments = shlex.split(line, comments=True)
+        context = click.Context(boards_group)
+        command = boards_group.get_command(context, name)
+        assert command is not None, line
+        known = {one for param in command.params for one in param.opts}
+        options = {one.partition("=")[0] for one in arguments if one.startswith("--")}
+        assert options <= known, line
 
 
 def test_every_phase_is_explained() -> None:

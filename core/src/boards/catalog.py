@@ -68,6 +68,7 @@ class Catalog:
         disabled: For each id that something disables: what.
         unreadable: For each id with mistakes that hide it: the mistakes.
         problems: All that is wrong.
+        rivals: For each name that two sources of one layer offer: both sources.
     """
 
     providers: dict[str, ProviderEntry]
@@ -76,6 +77,7 @@ class Catalog:
     disabled: dict[str, str]
     unreadable: dict[str, tuple[Problem, ...]]
     problems: tuple[Problem, ...]
+    rivals: dict[str, tuple[str, str]]
     _picks: dict[str, dict[str, str]] = field(init=False)
 
     @_picks.default
@@ -129,6 +131,14 @@ def build(
         building.disabled,
         {id_: one for layer in layers for id_, one in layer.unreadable.items()},
         tuple(_problems(layers, building)),
+        {
+            name: (offer.source, offer.rival)
+            for name, offer in (
+                *((name, part) for name, one in building.providers.items() for part in one.parts),
+                *((id_, one.offer) for id_, one in generators.items()),
+            )
+            if offer.rival is not None
+        },
     )
 
 

@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
+
 from boards import layers
 from boards.catalog import Catalog, build
 from boards.entries import Availability, GeneratorEntry, ProviderEntry
@@ -98,7 +100,7 @@ class Registry:
 
     def plugins(self) -> list[PluginInfo]:
         """Every plugin and every file of the host, used or not. This imports plugins with hooks."""
-        infos = self._hooks.infos()
+        infos = [self._with_rivals(info) for info in self._hooks.infos()]
         for source in layers.host_sources(self._settings):
             rows = self._index.rows(source)
             error = rows.problems[0] if rows.problems else None
@@ -121,6 +123,20 @@ class Registry:
             )
         self._index.save()
         return infos
+
+    def _with_rivals(self, info: PluginInfo) -> PluginInfo:
+        """A plugin, with its fault if another one offers the same name."""
+        source = f"{info.distribution} {info.version}".rstrip()
+        offered = {*info.offers.get("providers", ()), *info.offers.get("generators", ())}
+        for name, sources in self._catalog.rivals.items():
+            if name in offered and source in sources and info.error is None:
+                others = " and ".join(one for one in sources if one != source) or source
+                return evolve(
+                    info,
+                    error=f"{name} is offered by {others} too: it can be used from neither",
+                    remedy=f"Leave one out: BOARDS_PLUGINS_DISABLED={info.distribution}",
+                )
+        return info
 
     def providers(self) -> list[ProviderEntry]:
         """All providers, usable or not, in the order in which they are asked."""

@@ -135,6 +135,7 @@ def _print_version(context: click.Context, _: click.Parameter, value: bool) -> N
 
 @click.group(
     cls=BoardsGroup,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Plugins may bring further commands: boards plugins lists them. "
     "Exit codes: 0 success, 1 it failed, 2 usage or input, 3 setup of this machine, "
@@ -149,6 +150,8 @@ def _print_version(context: click.Context, _: click.Parameter, value: bool) -> N
 def boards(context: click.Context) -> None:
     """Generate images, video, audio and text with any installed provider."""
     context.ensure_object(Session)
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def main() -> None:

@@ -39,7 +39,7 @@ def generations(session: Session, status: Status | None, unknown: bool, limit: i
     elif not found:
         out.note(f"There are no such generations in {session.settings().home}.")
     else:
-        columns = ("id", "generator", "status", "created", "took", "cost", "result")
+        columns = ("id", "generator", "status", "created", "cost", "result")
         out.table(columns, [_row(one) for one in found])
 
 
@@ -57,15 +57,16 @@ async def _list(
 def _row(one: Generation) -> list[str]:
     if one.error is not None:
         result = f"{one.error.kind}: {one.error.message}"[:80]
+    elif one.artifacts and one.finished_at:
+        mimes = ", ".join(artifact.mime for artifact in one.artifacts)
+        result = f"{mimes} in {seconds(one.finished_at - one.created_at)}"
     else:
-        result = ", ".join(artifact.mime for artifact in one.artifacts)
-    ended = one.finished_at
+        result = ""
     return [
         one.id,
         one.generator,
         _state(one),
         ago(time.time() - one.created_at),
-        seconds(ended - one.created_at) if ended else "",
         cost(one.cost),
         result,
     ]

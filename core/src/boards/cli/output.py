@@ -64,9 +64,10 @@ class Output:
         from rich.table import Table  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
 
-        table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, header_style="bold", pad_edge=False)
         for number, column in enumerate(columns):
-            table.add_column(column, overflow="fold", no_wrap=number == 0)
+            # Names are for copying: they stay whole while there is room for them.
+            table.add_column(column, overflow="fold", no_wrap=number < len(columns) - 2)
         for row in rows:
             table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
         Console(file=self._stdout).print(table)

@@ -1,6 +1,5 @@
 """What every command shares: the global options, the streams, and how Boards is opened."""
 
-import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -76,6 +75,8 @@ class Session:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end."""
+        import asyncio  # noqa: PLC0415  # slow to import, and help does without
+
         return asyncio.run(work)
 
 

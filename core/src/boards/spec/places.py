@@ -59,8 +59,9 @@ class Place:
         line = self.source.line(self.line)
         if not line.strip():
             return ""
-        # Tabs would move the caret; control characters would reach the terminal.
-        shown = "".join(one if one.isprintable() else " " for one in line[:160])
+        shown = line[:160]
+        if not shown.isprintable():  # a tab would move the caret, an escape reach the terminal
+            shown = "".join(one if one.isprintable() else " " for one in shown)
         return f"    {shown}\n    {' ' * (min(self.column, 160) - 1)}^"
 
 

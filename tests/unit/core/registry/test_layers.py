@@ -220,6 +220,9 @@ def test_two_plugins_offer_the_same(acme: Any, configure: Configure) -> None:
         registry.compiled("acme/flux")
     assert "BOARDS_PLUGINS_DISABLED" in caught.value.remedy
     registry.compiled("acme/extra")
+    faults = {one.distribution: one.error for one in registry.plugins() if one.error}
+    assert set(faults) == {"boards-acme", "boards-more"}
+    assert "acme/flux is offered by boards-more 2.0 too" in str(faults["boards-acme"])
     alone = Registry(configure(plugins_disabled="boards-more,boards-fal,boards-replicate"))
     assert alone.problems() == []
     alone.compiled("acme/flux")
@@ -229,7 +232,9 @@ def test_the_host_settles_a_dispute(acme: Any, configure: Configure, home: Path)
     """What two plugins offer, the host's own file overrides."""
     acme.specs("boards-more", "boards_more", {"g.yaml": acme.generators("acme", "flux")})
     (home / "generators.yaml").write_text(acme.generators("acme", "flux"))
-    Registry(configure()).compiled("acme/flux")
+    registry = Registry(configure())
+    registry.compiled("acme/flux")
+    assert not any(one.error for one in registry.plugins())
 
 
 def test_two_plugins_define_the_same_provider(acme: Any, configure: Configure) -> None:

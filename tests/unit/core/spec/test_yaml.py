@@ -265,9 +265,9 @@ _HOSTILE = {
 @pytest.mark.parametrize("text", _HOSTILE.values(), ids=_HOSTILE.keys())
 def test_hostile_texts_are_refused_quickly(text: str) -> None:
     """What is built to crash or stall is an error within a second."""
-    start = time.perf_counter()
+    start = time.process_time()
     assert mistakes(text)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_hostile_files_cost_no_memory(tmp_path: Path) -> None:
@@ -284,13 +284,13 @@ def test_hostile_files_cost_no_memory(tmp_path: Path) -> None:
         from boards.spec.reader import read_file
         told = {}
         for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
-            problems, start = Problems(), time.perf_counter()
+            problems, start = Problems(), time.process_time()
             try:
                 read_file(path, problems)
                 message = problems.errors[0].message
             except SpecError as error:
                 message = error.message
-            told[path.stem] = [message, time.perf_counter() - start]
+            told[path.stem] = [message, time.process_time() - start]
         # On Linux a new process begins with the peak of the one that started it, but for VmHWM.
         status = pathlib.Path("/proc/self/status")
         if status.exists():

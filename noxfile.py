@@ -15,6 +15,7 @@ nox.options.sessions = ["lint", "typing", "tests", "docs"]
 
 ROOT = Path(__file__).parent
 CORE = ROOT / "core"
+PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 DISTRIBUTIONS = {
     nox.project.load_toml(path)["project"]["name"]: path.parent
     for path in (CORE / "pyproject.toml", *sorted(ROOT.glob("plugins/*/pyproject.toml")))
@@ -32,7 +33,7 @@ if CURRENT not in PYTHONS:
 
 def group(*names: str) -> list[str]:
     """The requirements of the workspace's dependency groups."""
-    return nox.project.dependency_groups(nox.project.load_toml(ROOT / "pyproject.toml"), *names)
+    return list(nox.project.dependency_groups(PYPROJECT, *names))
 
 
 def build_wheels(session: nox.Session) -> None:

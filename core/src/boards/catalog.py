@@ -131,14 +131,7 @@ def build(
         building.disabled,
         {id_: one for layer in layers for id_, one in layer.unreadable.items()},
         tuple(_problems(layers, building)),
-        {
-            name: (offer.source, offer.rival)
-            for name, offer in (
-                *((name, part) for name, one in building.providers.items() for part in one.parts),
-                *((id_, one.offer) for id_, one in generators.items()),
-            )
-            if offer.rival is not None
-        },
+        dict(_rivals(building, generators)),
     )
 
 
@@ -293,6 +286,19 @@ def _provider_entry(name: str, made: _Provider, settings: "Settings") -> Provide
         settings=settings,
         load=_provider_loader(name, made),
     )
+
+
+def _rivals(
+    building: _Building, generators: "dict[str, _Generator]"
+) -> "Iterator[tuple[str, tuple[str, str]]]":
+    """Names that are offered twice, and that nothing stronger settles."""
+    for name, made in building.providers.items():
+        for part in made.parts:
+            if part.rival is not None:
+                yield name, (part.source, part.rival)
+    for id_, one in generators.items():
+        if one.offer.rival is not None:
+            yield id_, (one.offer.source, one.offer.rival)
 
 
 def _rivalry(name: str, parts: "Iterable[ProviderOffer]") -> tuple[str, str] | None:

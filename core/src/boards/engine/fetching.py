@@ -98,9 +98,9 @@ async def _decoded(found: Found) -> tuple[bytes, str]:
     value = found.value
     match found.form:
         case "text":
-            return str(value).encode(), found.mime or "text/plain"
+            return str(value).encode(errors="replace"), found.mime or "text/plain"
         case "json":
-            return str(value).encode(), found.mime or "application/json"
+            return str(value).encode(errors="replace"), found.mime or "application/json"
         case "bytes" if isinstance(value, bytes):
             return value, found.mime or "application/octet-stream"
         case "data_uri" | "base64" if isinstance(value, str):

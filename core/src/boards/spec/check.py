@@ -148,7 +148,7 @@ def check_generator(
         context = evolve(context, lets=context.lets | {name})
     _check_submits(run, context)
     after = evolve(context, roots=_AFTER)
-    for request in (run.poll, run.stream, run.result, run.cancel):
+    for request in (run.poll, run.result, run.cancel):
         if request is not None:
             _check_request(request, after)
     if run.reconcile is not None:
@@ -450,7 +450,7 @@ def _check_outcomes(
     if not extract.output_paths and not extract.outputs:
         problems.error(extract.place or place, "extract names no output")
     for output in extract.outputs:
-        _check_output(output, after)
+        _check_output(output, problems)
 
 
 def _check_webhook(webhook: Webhook, problems: Problems) -> None:
@@ -487,8 +487,7 @@ def _check_status(status: StatusSpec, problems: Problems) -> None:
         _check_response_predicate(rule.when, problems)
 
 
-def _check_output(output: OutputSpec, after: _Context) -> None:
-    problems = after.problems
+def _check_output(output: OutputSpec, problems: Problems) -> None:
     paths = [output.source, *output.meta.values()]
     if output.mime is not None and "/" not in output.mime:
         try:
@@ -499,5 +498,3 @@ def _check_output(output: OutputSpec, after: _Context) -> None:
         paths = [output.each]
     for path in paths:
         _check_root(path, _RESPONSE, problems)
-    if output.request is not None:
-        _check_request(output.request, after)

@@ -228,7 +228,6 @@ class OutputSpec:
     expires: float | None = key(DurationKind(), default=None)
     fetch_auth: str = key(Choice(("none", "same_origin")), default="none")
     meta: dict[str, Path] = key(Mapped(_PATH), default={})
-    request: RequestSpec | None = key(Shape(RequestSpec), default=None)
     place: Place | None = no_place()
 
 
@@ -316,7 +315,6 @@ class Execution:
     reconcile: Reconcile | None = key(Shape(Reconcile), default=None)
     status: StatusSpec | None = key(Shape(StatusSpec), default=None)
     poll: Poll | None = key(Shape(Poll), default=None)
-    stream: RequestSpec | None = key(Shape(RequestSpec), default=None)
     webhook: Webhook | None = key(Shape(Webhook), default=None)
     progress: ProgressSpec | None = key(Shape(ProgressSpec), default=None)
     result: RequestSpec | None = key(Shape(RequestSpec), default=None)
@@ -330,7 +328,7 @@ class Execution:
     @property
     def synchronous(self) -> bool:
         """The submit's reply is the result."""
-        return self.poll is None and self.stream is None
+        return self.poll is None
 
 
 @frozen(kw_only=True)

@@ -118,7 +118,7 @@ def typing(session: nox.Session) -> None:
     install(session, "tests", "typing")
     session.install("nox")
     for path in DISTRIBUTIONS.values():
-        session.run("mypy", *session.posargs, str(path / "src"))
+        session.run("mypy", *session.posargs, str(path.relative_to(ROOT) / "src"))
     session.run("mypy", *session.posargs, "noxfile.py", "tests/typing")
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import attrs
 import click
 import pytest
 import sybil
@@ -37,7 +38,7 @@ from boards.records import (
 )
 from boards.registry import Registry
 from boards.settings import load
-from boards.spec import yaml
+from boards.spec import model, yaml
 from boards.spec.grammar import keys_of
 from boards.spec.model import Execution, GeneratorSpec, ProviderSpec
 from boards.spec.places import Problems, plain
@@ -54,6 +55,7 @@ PAGES = [
     *ROOT.glob("plugins/*/README.md"),
     *DOCS.rglob("*.md"),
 ]
+MODELS = [one for one in vars(model).values() if attrs.has(one) and keys_of(one)]
 HOOKS = [name for name in hookspecs.__all__ if name.startswith("boards_")]
 
 
@@ -245,6 +247,13 @@ def test_every_public_name_is_in_the_reference(name: str) -> None:
     assert inspect.getdoc(getattr(boards, name))
     reference = (DOCS / "python-api.md").read_text()
     assert re.search(rf"^\.\. auto\w+:: boards\.{name}$", reference, re.MULTILINE)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_every_key_of_the_language_is_told(model: type) -> None:
+    """The page on the language names every key that a specification may have."""
+    text = (DOCS / "language.md").read_text()
+    assert [name for name in keys_of(model) if not re.search(rf"\b{name}\b", text)] == []
 
 
 def test_every_setting_is_in_the_table() -> None:

@@ -22,17 +22,16 @@ from boards.generations import Cost, Generation, Phase, Status, new_id
 
 if TYPE_CHECKING:
     import builtins
-    from pathlib import Path
 
     import httpx
 
     from boards.engine.engine import Engine
     from boards.engine.transport import Transport
     from boards.entries import Availability, GeneratorEntry, ProviderEntry
+    from boards.layers import GivenGenerators, GivenProviders
     from boards.plugins import PluginInfo
     from boards.settings import Overrides, Settings
     from boards.spec.compile import CompiledGenerator
-    from boards.spec.model import GeneratorSpec, ProviderSpec
     from boards.storage import Storage
     from boards.store import Store
 
@@ -53,9 +52,9 @@ class Boards:
         ...     generation.artifacts[0].path
 
     Args:
-        providers: Providers beside the installed ones, by name: specs, or mappings in the shape
-            of YAML. They win over plugins and the host's files.
-        generators: Generators beside the installed ones: specs, mappings, or YAML files.
+        providers: Providers beside the installed ones: records, or by name specs or mappings in
+            the shape of YAML. They win over plugins and the host's files.
+        generators: Generators beside the installed ones: records, specs, mappings, or YAML files.
         drive: Take up what is live and drive it, if no other process does. Without it, this
             object reads, submits and cancels, and another process does the work.
         transport: What carries HTTP: a :class:`boards.engine.transport.Transport`, or any httpx
@@ -72,8 +71,8 @@ class Boards:
     def __init__(
         self,
         *,
-        providers: "Mapping[str, Mapping[str, Any] | ProviderSpec] | None" = None,
-        generators: "Iterable[Mapping[str, Any] | GeneratorSpec | Path] | None" = None,
+        providers: "GivenProviders | None" = None,
+        generators: "GivenGenerators | None" = None,
         drive: bool = True,
         transport: "Transport | httpx.AsyncBaseTransport | None" = None,
         store: "Store | None" = None,

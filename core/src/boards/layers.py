@@ -7,7 +7,7 @@ a mistake: neither is picked silently.
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -19,8 +19,16 @@ if TYPE_CHECKING:
     from boards.documents import SpecDocument
     from boards.index import Index
     from boards.plugins import Plugins
+    from boards.records import GeneratorRecord, ProviderRecord
     from boards.settings import Settings
     from boards.spec.model import GeneratorSpec, ProviderSpec
+
+    GivenProviders: TypeAlias = (
+        Mapping[str, Mapping[str, Any] | ProviderSpec] | Iterable[ProviderRecord]
+    )
+    GivenGenerators: TypeAlias = Iterable[
+        Mapping[str, Any] | GeneratorSpec | GeneratorRecord | Path
+    ]
 
 __all__ = ["Layer", "Offer", "arguments", "hook_records", "host_files", "host_sources", "plugins"]
 
@@ -163,15 +171,16 @@ def host_files(settings: "Settings", index: "Index") -> Layer:
 
 
 def arguments(
-    providers: "Mapping[str, Mapping[str, Any] | ProviderSpec]",
-    generators: "Iterable[Mapping[str, Any] | GeneratorSpec | Path]",
+    providers: "GivenProviders",
+    generators: "GivenGenerators",
 ) -> Layer:
-    """What the host's code gives, as specs, as mappings in the shape of YAML, or as files.
+    """What the host's code gives: specs or records, mappings in the shape of YAML, or files.
 
     Raises:
         SpecError: It has mistakes; all of them are told.
     """
     from boards.documents import read_specs, read_text  # noqa: PLC0415 - rarely needed
+    from boards.records import GeneratorRecord  # noqa: PLC0415
     from boards.spec import yaml  # noqa: PLC0415
     from boards.spec.model import GeneratorSpec, ProviderSpec  # noqa: PLC0415
     from boards.spec.places import (  # noqa: PLC0415
@@ -187,14 +196,20 @@ def arguments(
     layer = Layer("arguments")
     top = Place(Source("arguments"))
     root, named, listed = Node(top), Node(top), Sequence(top)
-    for name, provider in providers.items():
+    by_name = (
+        providers.items()
+        if isinstance(providers, Mapping)
+        else [(record.name, record.spec) for record in providers]
+    )
+    for name, provider in by_name:
         if isinstance(provider, ProviderSpec):
             row = ProviderRow.of(name, provider)
             layer.offer_provider(Offer(row, "an argument", _known(provider)))
         else:
             place = Place(Source(f"providers[{name!r}]"))
             named.put(name, locate(dict(provider), place), place, place)
-    for number, generator in enumerate(generators):
+    for number, given in enumerate(generators):
+        generator = given.spec if isinstance(given, GeneratorRecord) else given
         if isinstance(generator, GeneratorSpec):
             row_ = GeneratorRow.of(generator)
             layer.offer_generator(Offer(row_, "an argument", _known(generator)))

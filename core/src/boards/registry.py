@@ -3,10 +3,9 @@
 Names come from the index; a spec is read when it is first needed, and compiled once.
 """
 
-from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attrs import evolve
 
@@ -19,9 +18,10 @@ from boards.names import near, unsuffixed
 from boards.plugins import PluginInfo, Plugins
 
 if TYPE_CHECKING:
+    from boards.layers import GivenGenerators, GivenProviders
     from boards.settings import Settings
     from boards.spec.compile import CompiledGenerator
-    from boards.spec.model import GeneratorSpec, ProviderSpec
+    from boards.spec.model import GeneratorSpec
 
 __all__ = ["Availability", "GeneratorEntry", "ProviderEntry", "Registry"]
 
@@ -37,8 +37,8 @@ class Registry:
 
     Args:
         settings: Which plugins and files; in which order providers are asked.
-        providers: By name: specs, or mappings in the shape of YAML.
-        generators: Specs, mappings in the shape of YAML, or YAML files.
+        providers: Records, or by name: specs, or mappings in the shape of YAML.
+        generators: Records, specs, mappings in the shape of YAML, or YAML files.
 
     Raises:
         SpecError: An argument has mistakes. With ``settings.strict``, from any method: a file has.
@@ -49,8 +49,8 @@ class Registry:
         self,
         settings: "Settings",
         *,
-        providers: "Mapping[str, Mapping[str, Any] | ProviderSpec] | None" = None,
-        generators: "Iterable[Mapping[str, Any] | GeneratorSpec | Path] | None" = None,
+        providers: "GivenProviders | None" = None,
+        generators: "GivenGenerators | None" = None,
     ) -> None:
         self._settings = settings
         self._index = Index(settings.cache)

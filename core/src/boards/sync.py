@@ -12,7 +12,6 @@ from boards.errors import BoardsError
 
 if TYPE_CHECKING:
     import builtins
-    from pathlib import Path
 
     import httpx
 
@@ -20,9 +19,9 @@ if TYPE_CHECKING:
     from boards.entries import Availability, GeneratorEntry, ProviderEntry
     from boards.events import Event
     from boards.generations import Cost, Generation, Phase, Status
+    from boards.layers import GivenGenerators, GivenProviders
     from boards.plugins import PluginInfo
     from boards.settings import Overrides, Settings
-    from boards.spec.model import GeneratorSpec, ProviderSpec
     from boards.storage import Storage
     from boards.store import Store
 
@@ -46,8 +45,8 @@ class Boards:
     def __init__(
         self,
         *,
-        providers: "Mapping[str, Mapping[str, Any] | ProviderSpec] | None" = None,
-        generators: "Iterable[Mapping[str, Any] | GeneratorSpec | Path] | None" = None,
+        providers: "GivenProviders | None" = None,
+        generators: "GivenGenerators | None" = None,
         drive: bool = True,
         transport: "Transport | httpx.AsyncBaseTransport | None" = None,
         store: "Store | None" = None,

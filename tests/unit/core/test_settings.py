@@ -43,7 +43,8 @@ def test_arguments_win_over_the_environment_and_that_over_dotenv(
 ) -> None:
     """Each setting comes from the strongest of the three that has it."""
     (tmp_path / ".env").write_text(
-        "BOARDS_HOME=dotenv\nBOARDS_MAX_OUTPUT_SIZE=1MB\nBOARDS_PLUGINS=dotenv\nFAL_KEY=' spaced '\n"
+        "BOARDS_HOME=dotenv\nBOARDS_MAX_OUTPUT_SIZE=1MB\n"
+        "BOARDS_PLUGINS=dotenv\nFAL_KEY=' spaced '\n"
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BOARDS_MAX_OUTPUT_SIZE", "2MB")

@@ -27,8 +27,7 @@ def tell(error: BaseException, out: Output) -> int:
 
 def write(lines: list[str], out: Output) -> None:
     """Write the lines of an error to stderr."""
-    label = click.style("error:", fg="red", bold=True) if out.errors_terminal else "error:"
-    out.note(f"{label} {lines[0]}")
+    out.note(f"{out.style('error:', fg='red', bold=True)} {lines[0]}")
     for line in lines[1:]:
         if line:
             out.note(line)

@@ -1,6 +1,7 @@
 """What a command writes: results to stdout, everything else to stderr."""
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -39,6 +40,12 @@ class Output:
     def errors(self) -> TextIO:
         """The stream of everything that is no result."""
         return self._stderr
+
+    def style(self, text: str, **style: Any) -> str:
+        """A text for stderr in a style, where a person sees it and wants colours."""
+        if not self.errors_terminal or os.environ.get("NO_COLOR"):
+            return text
+        return click.style(text, **style)
 
     def line(self, text: str = "") -> None:
         """A line of the result."""
@@ -93,10 +100,7 @@ class Output:
                     text, columns - width - 2, break_long_words=False, break_on_hyphens=False
                 ) or [text]
                 text = f"\n{' ' * (width + 2)}".join(lines)
-            label = (
-                click.style(name.ljust(width), bold=True) if self.terminal else name.ljust(width)
-            )
-            self.line(f"{label}  {text}")
+            self.line(f"{name.ljust(width)}  {text}")
 
 
 _STYLES = {

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import click
-
 from boards.artifacts import Artifact, extension_of
 from boards.cli.failures import told, write
 from boards.cli.output import Output, seconds, size
@@ -147,7 +145,7 @@ def report(
 
 def _headline(generation: Generation, out: Output) -> str:
     took = (generation.finished_at or generation.created_at) - generation.created_at
-    mark = click.style("✓", fg="green") if out.errors_terminal else "succeeded:"
+    mark = out.style("✓", fg="green") if out.errors_terminal else "succeeded:"
     parts = [f"{mark} {generation.generator}", generation.id, seconds(took), cost(generation.cost)]
     return "  ".join(part for part in parts if part)
 

@@ -86,7 +86,12 @@ class Machine:
         generation = await self.store.get(generation_id)
         if generation is None or generation.final or generation.phase == "unknown":
             return None
-        return await self.board(generation)
+        flight = await self.board(generation)
+        # A wish to cancel that was committed before the flight was known is only in the store.
+        now = await self.store.get(generation_id)
+        if now is not None and now.canceling:
+            flight.generation = evolve(flight.generation, canceling=True)
+        return flight
 
     async def board(self, generation: Generation) -> Flight:
         """A flight for a generation in the store.

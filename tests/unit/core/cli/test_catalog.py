@@ -23,7 +23,7 @@ def test_a_piped_list_has_a_line_for_each(cli: Cli) -> None:
     """Without colours."""
     lines = cli("generators", "--type", "text").out.splitlines()
     assert lines[0].split() == ["GENERATOR", "MAKES", "READY", "DESCRIPTION"]
-    assert [line.split()[:3] for line in lines[1:]][0] == ["fal/whisper", "text", "no"]
+    assert lines[1].split()[:3] == ["fal/whisper", "text", "no"]
     assert "\x1b" not in "".join(lines)
 
 

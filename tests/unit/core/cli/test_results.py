@@ -4,12 +4,13 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from boards.artifacts import Artifact
 from boards.cli.output import ago, plain, seconds, size
 from boards.cli.results import as_json, copy_out, cost
 from boards.errors import StorageError
-from boards.generations import Cost, Generation
+from boards.generations import Cost, Generation, Phase
 from boards.testing.contact_sheet import Sheet, write_sheet
 
 ID = "01m7y8r10dxddjr690710twj2a"
@@ -74,11 +75,9 @@ def test_json_tells_a_fault_of_this_machine(generation: Generation) -> None:
 
 @pytest.mark.parametrize(("phase", "kind"), [("unknown", "unknown"), ("canceled", "canceled")])
 def test_json_always_says_why_there_is_no_result(
-    generation: Generation, phase: str, kind: str
+    generation: Generation, phase: Phase, kind: str
 ) -> None:
     """Also where the provider reported no failure."""
-    from attrs import evolve
-
     assert as_json(evolve(generation, phase=phase))["error"]["kind"] == kind
 
 

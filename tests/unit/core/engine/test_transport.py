@@ -140,7 +140,7 @@ async def test_nobody_listening_is_unsent(transport: AiohttpTransport) -> None:
 
 async def test_a_name_that_does_not_resolve_is_unsent(transport: AiohttpTransport) -> None:
     """So does a name that nobody knows."""
-    with pytest.raises(UnsentError, match="nowhere.invalid"):
+    with pytest.raises(UnsentError, match=r"nowhere\.invalid"):
         await transport.send(Request("POST", "https://nowhere.invalid/", body=b"x"))
 
 

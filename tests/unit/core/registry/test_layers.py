@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from boards.errors import NotFoundError, SpecError
+from boards.records import GeneratorRecord, ProviderRecord
 from boards.registry import Registry
 from boards.settings import Settings
 
@@ -394,3 +396,13 @@ def test_hooks_offer_providers_and_generators(acme: Any, configure: Configure) -
     registry.compiled("coded/flux")
     (info,) = (one for one in registry.plugins() if one.distribution == "boards-code")
     assert info.offers == {"providers": ("coded",), "generators": ("acme/flux", "coded/flux")}
+
+
+def test_a_host_registers_records_in_code(configure: Configure, acme: Any) -> None:
+    """What a plugin's hooks return, a host can give as well."""
+    plugin = Registry(configure())
+    provider = ProviderRecord("mine", plugin.provider("acme").spec)
+    generator = GeneratorRecord(evolve(plugin.spec("acme/flux"), provider="mine", name="own"))
+    registry = Registry(configure(), providers=[provider], generators=[generator])
+    assert registry.provider("mine").spec == plugin.provider("acme").spec
+    assert registry.compiled("mine/own").id == "mine/own"

@@ -1,0 +1,83 @@
+"""The public API as a type checker sees it. Never run: ``nox -s typing`` reads it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import assert_type
+
+import httpx
+
+import boards.sync
+from boards import Artifact, Boards, Cost, Event, Failure, Generation, GenerationFailedError
+from boards.entries import Availability, GeneratorEntry, ProviderEntry
+from boards.hookspecs import hookimpl
+from boards.plugins import PluginInfo
+from boards.records import StorageRecord
+from boards.settings import Settings
+from boards.storage import Storage
+from boards.storage.local import LocalStorage
+from boards.store import Store
+from boards.store.sqlite import SQLiteStore
+
+
+async def generating(image: Artifact) -> None:
+    async with Boards() as host:
+        assert_type(host, Boards)
+        assert_type(await host.generate("flux-dev", prompt="a cat", seed=7), Generation)
+        assert_type(await host.submit("kling", image=Path("cat.png"), priority=1), Generation)
+        await host.generate("flux-dev", input={"cache": True}, dedupe_key="one", image=image)
+        await host.generate("flux-dev", dedupe_key=7)  # type: ignore[arg-type]
+        generation = await host.wait("id")
+        assert_type(generation.artifacts, tuple[Artifact, ...])
+        assert_type(generation.artifacts[0].path, Path | None)
+        assert_type(generation.error, Failure | None)
+        assert_type(host.estimate("flux-dev", prompt="a cat"), Cost | None)
+        assert_type(host.events("id"), AsyncIterator[Event])
+        assert_type(await host.list(statuses=["failed"], limit=3), list[Generation])
+        await host.list(statuses=["broken"])  # type: ignore[list-item]
+
+
+async def looking(host: Boards) -> None:
+    assert_type(host.generators(artifact_type="image"), list[GeneratorEntry])
+    assert_type(host.providers(), list[ProviderEntry])
+    assert_type(host.plugins(), list[PluginInfo])
+    assert_type(await host.check_provider("fal"), Availability)
+    assert_type(host.settings, Settings)
+
+
+def configuring() -> None:
+    Boards(home="here", strict=True, plugins=["boards-fal"], max_output_bytes="1GB")
+    Boards(providers={"acme": {"config": {"base_url": "https://acme.example"}}})
+    Boards(generators=[Path("generators.yaml")], transport=httpx.MockTransport(_answer))
+    Boards(strict=3)  # type: ignore[arg-type]
+    Boards(stric=True)  # type: ignore[call-arg]
+
+
+def _answer(request: httpx.Request) -> httpx.Response:
+    return httpx.Response(200)
+
+
+def without_await() -> None:
+    with boards.sync.Boards() as host:
+        assert_type(host.generate("flux-dev", prompt="a cat"), Generation)
+        for event in host.events("id"):
+            assert_type(event, Event)
+        assert_type(host.cancel("id"), Generation)
+
+
+def failing(error: GenerationFailedError) -> None:
+    assert_type(error.failure, Failure)
+    assert_type(error.retryable, bool)
+    assert_type(error.generation, Generation)
+
+
+def parts(settings: Settings) -> None:
+    keep(LocalStorage(settings.home), SQLiteStore(settings.home / "boards.db"))
+
+
+def keep(storage: Storage, store: Store) -> None:
+    Boards(storage=storage, store=store)
+
+
+@hookimpl
+def boards_storages() -> list[StorageRecord]:
+    return [StorageRecord("here", lambda settings: LocalStorage(settings.home))]

@@ -117,9 +117,10 @@ def typing(session: nox.Session) -> None:
     """Check the types of every distribution, and of the public API as a user sees it."""
     install(session, "tests", "typing")
     session.install("nox")
+    options = ["--cache-dir", str(Path(session.create_tmp()) / "cache"), *session.posargs]
     for path in DISTRIBUTIONS.values():
-        session.run("mypy", *session.posargs, str(path.relative_to(ROOT) / "src"))
-    session.run("mypy", *session.posargs, "noxfile.py", "tests/typing")
+        session.run("mypy", *options, str(path.relative_to(ROOT) / "src"))
+    session.run("mypy", *options, "noxfile.py", "tests/typing")
 
 
 @nox.session

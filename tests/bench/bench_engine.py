@@ -150,9 +150,7 @@ def main() -> None:
     """Print both and their ratio."""
     jobs = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     concurrency = int(sys.argv[2]) if len(sys.argv) > 2 else 50
-    emulator = subprocess.Popen(
-        [sys.executable, "-c", EMULATOR], stdout=subprocess.PIPE, text=True
-    )
+    emulator = subprocess.Popen([sys.executable, "-c", EMULATOR], stdout=subprocess.PIPE, text=True)
     assert emulator.stdout is not None
     base_url = emulator.stdout.readline().strip()
     try:
@@ -161,7 +159,9 @@ def main() -> None:
             ours = asyncio.run(boards(base_url, jobs, concurrency))
             for result in (by_hand, ours):
                 print(json.dumps(result))
-            print(json.dumps({"ratio of cpu": round(ours["cpu ms/job"] / by_hand["cpu ms/job"], 2)}))
+            print(
+                json.dumps({"ratio of cpu": round(ours["cpu ms/job"] / by_hand["cpu ms/job"], 2)})
+            )
     finally:
         emulator.kill()
         emulator.wait()

@@ -20,9 +20,7 @@ def cpu(command: list[str], environment: dict[str, str]) -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        taken.append(
-            (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime) * 1000
-        )
+        taken.append((after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime) * 1000)
     return statistics.median(taken[1:])
 
 

@@ -238,13 +238,12 @@ async def test_a_full_disk_holds_a_generation_up_and_loses_nothing(
     acme: Acme, open_boards: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The waiter is told at once; with space again the same job is fetched, not paid twice."""
-    from boards.storage import local
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as broken:
-        broken.setattr(local.os, "fsync", full)
+        broken.setattr("boards.storage.local.os.fsync", full)
         async with open_boards() as boards:
             with pytest.raises(StorageError) as caught:
                 await boards.generate("acme/draw", prompt="a")

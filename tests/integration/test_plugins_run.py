@@ -13,7 +13,7 @@ from boards.testing.emulators.fal import FalEmulator
 from boards.testing.emulators.replicate import ReplicateEmulator
 from tests.integration.emulated import emulators, settings
 
-SHARED = {
+SHARED: dict[str, dict[str, Any]] = {
     "flux-dev": {"prompt": "a cat", "aspect_ratio": "16:9", "num_outputs": 2, "seed": 3},
     "flux-schnell": {"prompt": "a cat", "steps": 2, "output_format": "png"},
     "flux-1.1-pro": {"prompt": "a cat", "width": 512, "height": 768},
@@ -98,3 +98,15 @@ async def test_a_shared_name_takes_the_same_input_at_both_providers(
         )
     assert len(first.artifacts) == len(second.artifacts)
     assert {one.type for one in first.artifacts} == {one.type for one in second.artifacts}
+
+
+@pytest.mark.parametrize("provider", ["replicate", "fal"])
+async def test_a_plugin_checks_its_credentials(
+    both: Emulators, tmp_path: Path, provider: str
+) -> None:
+    """Each provider's free request tells a good key from none that it knows."""
+    replicate, fal = both
+    given = settings(replicate, fal)
+    given["providers"]["fal"]["config"]["api_url"] = f"{fal.base_url}/v1"
+    async with Boards(home=tmp_path, **given) as boards:
+        assert (await boards.check_provider(provider)).ok

@@ -286,7 +286,7 @@ def _check_each(body: Each, context: _Context) -> None:
     place = body.place or _NOWHERE
     if "item" in context.roots:
         context.problems.error(place, "$each does not nest")
-    _check_token(body.token, place, context)
+    _check_token(body.token, place, context, elements=True)
     if body.token.root != "input":
         context.problems.error(place, "$each goes over an input")
     elif "maxItems" not in _schema_of(body.token, context.schema):
@@ -299,7 +299,8 @@ def _check_template(template: Template, context: _Context) -> None:
         _check_token(token, template.place or _NOWHERE, context)
 
 
-def _check_token(token: Token, place: Place, context: _Context) -> None:
+def _check_token(token: Token, place: Place, context: _Context, *, elements: bool = False) -> None:
+    """Note what is wrong with a token; ``elements``: ``$each`` goes over it, it is not sent."""
     problems = context.problems
     if token.root not in context.roots:
         problems.error(
@@ -316,7 +317,7 @@ def _check_token(token: Token, place: Place, context: _Context) -> None:
         )
         return
     if token.root == "input":
-        _check_input(token, place, context)
+        _check_input(token, place, context, elements=elements)
     elif token.root == "run" and token.name == "webhook_url" and not token.optional:
         problems.error(
             place, f"{token.text} is absent where no webhook is configured: end it with '?'"
@@ -341,7 +342,7 @@ def _known_names(token: Token, context: _Context) -> frozenset[str] | None:
             return None
 
 
-def _check_input(token: Token, place: Place, context: _Context) -> None:
+def _check_input(token: Token, place: Place, context: _Context, *, elements: bool) -> None:
     if not token.name:
         return
     schema = context.schema
@@ -353,7 +354,7 @@ def _check_input(token: Token, place: Place, context: _Context) -> None:
         )
     is_file = any(one.name == token.name for one in schema.files)
     filtered = any(name in FILE_FILTERS for name in token.filters)
-    if is_file and not filtered and len(token.steps) == 1:
+    if is_file and not filtered and not elements and len(token.steps) == 1:
         context.problems.error(
             place, f"{token.text} is a file: say how it is sent, for example |file or |url"
         )

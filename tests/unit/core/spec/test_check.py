@@ -84,7 +84,8 @@ submit:
       json:
         seed: ${input.seed}
         image: "${input.image?|file}"
-        all: {$each: "${input.images?|url}", do: {url: "${item}"}}
+        all: {$each: "${input.images?}", do: {url: "${item|url}"}}
+        same: {$each: "${input.images?|url}", do: {url: "${item}"}}
         size: {$map: "${input.size}", to: {small: 1, large: 2}}
         style: {$map: "${input.style?}", to: {bold: 1}}
         tag: {$when: {contains: [input.tags, "${let.label}"]}, then: "${input.tags.0?}"}

@@ -43,6 +43,7 @@ class Directory:
         return [
             web.get("/api/openapi/queue/openapi.json", self.get_document),
             web.get("/v1/models", self.get_models),
+            web.get("/v1/models/pricing", self.get_prices),
             web.route("*", "/proxy", self.proxy),
         ]
 
@@ -82,6 +83,16 @@ class Directory:
         more = end < len(found)
         cursor = str(end) if more else None
         return reply({"models": models, "next_cursor": cursor, "has_more": more})
+
+    async def get_prices(self, request: web.Request) -> web.Response:
+        """What endpoints cost: an emulator charges nothing."""
+        wanted = request.query.getall("endpoint_id", [])
+        prices = [
+            {"endpoint_id": name, "unit_price": 0.0, "unit": "request", "currency": "USD"}
+            for name in wanted
+            if self.endpoint(name) is not None
+        ]
+        return reply({"prices": prices})
 
     async def proxy(self, request: web.Request) -> web.StreamResponse:
         """Send a JavaScript client on to what stands for its `x-fal-target-url`."""

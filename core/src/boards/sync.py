@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, 
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
 from boards import boards as asynchronous
-from boards.errors import BoardsError
+from boards.errors import BoardsError, StoreError
 
 if TYPE_CHECKING:
     import builtins
@@ -157,10 +157,11 @@ class Boards:
         try:
             return future.result()
         except concurrent.futures.CancelledError:
-            raise BoardsError(
-                "Boards was closed meanwhile. What was submitted is not lost.",
-                remedy="Open it again and wait for the generation by its id.",
-            ) from None
+            raise _closed_meanwhile() from None
+        except StoreError:
+            if self._state != "closed":
+                raise
+            raise _closed_meanwhile() from None  # the call came too late for the store
         finally:
             future.cancel()
 
@@ -305,3 +306,10 @@ class Boards:
 
 async def _awaited(make: "Callable[[], Awaitable[T] | Coroutine[Any, Any, T]]") -> T:
     return await make()
+
+
+def _closed_meanwhile() -> BoardsError:
+    return BoardsError(
+        "Boards was closed meanwhile. What was submitted is not lost.",
+        remedy="Open it again and wait for the generation by its id.",
+    )

@@ -320,7 +320,8 @@ class Boards:
                 CompiledRequest(check, entry.spec.headers).render({"config": client.config})
             )
         except ProviderError as error:
-            return Availability(False, error.message, error.remedy or entry.setup)
+            remedy = entry.setup if error.kind == "auth" else "Ask again later."
+            return Availability(False, error.message, error.remedy or remedy)
         return availability
 
     def estimate(

@@ -129,8 +129,12 @@ class Boards:
             opened.set_result(None)
             await self._leave.wait()
 
+    def _closed(self) -> bool:
+        """Asked anew: another thread may have closed it since the last look."""
+        return self._state == "closed"
+
     def _not_open(self) -> BoardsError:
-        if self._state == "closed":
+        if self._closed():
             return BoardsError(
                 "Boards is closed.", remedy="Use it inside: with Boards() as boards: ..."
             )
@@ -159,7 +163,7 @@ class Boards:
         except concurrent.futures.CancelledError:
             raise _closed_meanwhile() from None
         except StoreError:
-            if self._state != "closed":
+            if not self._closed():
                 raise
             raise _closed_meanwhile() from None  # the call came too late for the store
         finally:

@@ -143,10 +143,10 @@ def _report(
     for one in done:
         took = (one.finished_at or one.created_at) - one.created_at
         if one.error is not None:
-            rows.append([one.generator, one.status, one.error.message, "", "", seconds(took)])
+            rows.append([one.generator, one.error.message, one.error.kind, "", seconds(took)])
         for artifact in one.artifacts:
             path = str(files[one.id].get(artifact.id, ""))
             facts = [path, artifact.mime, size(artifact.size), seconds(took)]
-            rows.append([one.generator, artifact.type, *facts])
-    out.table(("generator", "makes", "file", "media type", "size", "took"), rows)
+            rows.append([one.generator, *facts])
+    out.table(("generator", "file", "media type", "size", "took"), rows)
     out.note(f"See them all: {sheet}")

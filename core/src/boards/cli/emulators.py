@@ -18,8 +18,11 @@ def imported(name: str, knobs: dict[str, Any], *, tls: bool = False) -> "Emulato
         SettingsError: The extra that it needs is not installed.
     """
     try:
+        # Told here, not at the first request that needs them.
+        import PIL  # noqa: F401, PLC0415
+
         if tls:
-            import cryptography  # noqa: F401, PLC0415  # told here, not at the first request
+            import cryptography  # noqa: F401, PLC0415
         from boards.testing.emulators.server import Knobs, load  # noqa: PLC0415  # an extra
 
         return load(name)(Knobs(**knobs))

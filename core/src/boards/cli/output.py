@@ -71,13 +71,22 @@ class Output:
         from rich.table import Table  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
 
-        table = Table(box=box.SIMPLE_HEAD, show_edge=False, header_style="bold", pad_edge=False)
-        for number, column in enumerate(columns):
-            # Names are for copying: they stay whole while there is room for them.
-            table.add_column(column, overflow="fold", no_wrap=number < len(columns) - 2)
+        console = Console(file=self._stdout)
+        table = Table(
+            box=box.SIMPLE_HEAD, show_edge=False, header_style="bold", padding=(0, 1, 0, 0)
+        )
+        lines = [columns, *rows]
+        widths = [max(len(line[n]) for line in lines) for n in range(len(columns))]
+        # Names and figures stay whole, paths and sentences share the room that is left; where
+        # there is too little of it, the first column does, which is for copying.
+        whole = [width <= _WHOLE for width in widths]
+        if sum(width + 2 for width, one in zip(widths, whole, strict=True) if one) > console.width:
+            whole = [number == 0 for number in range(len(columns))]
+        for column, one in zip(columns, whole, strict=True):
+            table.add_column(column, overflow="fold", no_wrap=one)
         for row in rows:
             table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
-        Console(file=self._stdout).print(table)
+        console.print(table)
 
     def _plain_table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         lines = [[column.upper() for column in columns], *rows]
@@ -102,6 +111,9 @@ class Output:
                 text = f"\n{' ' * (width + 2)}".join(lines)
             self.line(f"{name.ljust(width)}  {text}")
 
+
+_WHOLE = 28
+"""Characters up to which a cell of a table is never broken; an id has 26."""
 
 _STYLES = {
     "yes": "green",

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from boards.artifacts import Artifact, extension_of
 from boards.cli.failures import told, write
 from boards.cli.output import Output, seconds, size
-from boards.errors import BoardsError, GenerationCanceledError
+from boards.errors import BoardsError, GenerationCanceledError, GenerationUnresolvedError
 from boards.generations import Cost, Generation
 
 __all__ = ["as_json", "copy_out", "cost", "report"]
@@ -91,24 +91,22 @@ def as_json(
             "retryable": fault.retryable,
             "maybe_charged": False,
         }
-    elif generation.phase == "unknown" and shown["error"] is None:
-        shown["error"] = _unresolved(generation)
-    elif generation.phase == "canceled" and shown["error"] is None:
-        error = GenerationCanceledError(generation)
-        shown["error"] = {"kind": error.kind, "message": error.message, "remedy": ""}
+    elif shown["error"] is None and generation.phase in ("unknown", "canceled"):
+        shown["error"] = _without_result(generation)
     return shown
 
 
-def _unresolved(generation: Generation) -> dict[str, Any]:
-    from boards.errors import GenerationUnresolvedError  # noqa: PLC0415  # rare
-
-    error = GenerationUnresolvedError(generation)
+def _without_result(generation: Generation) -> dict[str, Any]:
+    """Why there is no result where the provider reported no failure."""
+    unknown = generation.phase == "unknown"
+    kind = GenerationUnresolvedError if unknown else GenerationCanceledError
+    error = kind(generation)
     return {
         "kind": error.kind,
         "message": error.message,
         "remedy": error.remedy,
         "retryable": False,
-        "maybe_charged": True,
+        "maybe_charged": unknown,
     }
 
 

@@ -44,6 +44,9 @@ nitpicky = True
 nitpick_ignore = [
     # No inventory of these is kept here; each is only named, for what a host may pass.
     ("py:class", "httpx.AsyncBaseTransport"),
+    # Names of unions that the argument's own description spells out.
+    ("py:class", "GivenGenerators"),
+    ("py:class", "GivenProviders"),
     # A type variable.
     ("py:class", "boards.testing.emulators.server.E"),
 ]

@@ -55,7 +55,9 @@ PAGES = [
     *ROOT.glob("plugins/*/README.md"),
     *DOCS.rglob("*.md"),
 ]
-MODELS = [one for one in vars(model).values() if attrs.has(one) and keys_of(one)]
+MODELS = [
+    one for one in vars(model).values() if isinstance(one, type) and attrs.has(one) and keys_of(one)
+]
 HOOKS = [name for name in hookspecs.__all__ if name.startswith("boards_")]
 
 

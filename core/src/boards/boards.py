@@ -292,6 +292,15 @@ class Boards:
         """What is there to generate with, by id. Needs no open engine."""
         return self.registry.generators(provider=provider, artifact_type=artifact_type)
 
+    def choose(self, name: str, /) -> "GeneratorEntry":
+        """The generator that a name stands for now: the first whose provider can be used.
+
+        Raises:
+            NotFoundError: There is no such generator.
+            UnavailableError: No provider of it can be used; tells why for each.
+        """
+        return self._choose(name)[0]
+
     def providers(self) -> "builtins.list[ProviderEntry]":
         """The providers, in the order in which they are asked. Needs no open engine."""
         return self.registry.providers()
@@ -335,7 +344,7 @@ class Boards:
         """What a generation would cost by the spec's list price; None where it has none."""
         from boards.engine.inputs import checked  # noqa: PLC0415  # loaded with the engine
 
-        entry = self._choose(name)[0]
+        entry = self.choose(name)
         compiled = self.registry.compiled(entry.id)
         return _estimate(compiled, checked(compiled.inputs, {**(input or {}), **inputs}, entry.id))
 

@@ -56,7 +56,7 @@ def _no_auth(settings: "Settings") -> "Auth":
 def _sqlite_store(settings: "Settings") -> "Store":
     from boards.store.sqlite import SQLiteStore  # noqa: PLC0415
 
-    return SQLiteStore(settings.home / "boards.db")
+    return SQLiteStore(settings.database)
 
 
 def _embedded_runner(settings: "Settings") -> "Runner":

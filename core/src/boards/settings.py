@@ -67,6 +67,11 @@ class Settings:
     def _default_cache(self) -> Path:
         return self.home / "cache"
 
+    @property
+    def database(self) -> Path:
+        """Where the SQLite store keeps its database."""
+        return self.home / "boards.db"
+
     def secret(self, name: str) -> str | None:
         """The value of an environment variable without surrounding space; None if it is empty."""
         return self.environment.get(name, "").strip() or None

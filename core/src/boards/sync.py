@@ -284,6 +284,10 @@ class Boards:
             lambda: self._boards.generators(provider=provider, artifact_type=artifact_type)
         )
 
+    def choose(self, name: str, /) -> "GeneratorEntry":
+        """The generator that a name stands for now. Needs not be open."""
+        return self._look(lambda: self._boards.choose(name))
+
     def providers(self) -> "builtins.list[ProviderEntry]":
         """The providers, in the order in which they are asked. Needs not be open."""
         return self._look(self._boards.providers)

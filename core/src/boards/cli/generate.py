@@ -79,19 +79,9 @@ async def _generate(
     dedupe_key: str | None,
 ) -> int:
     async with session.opened() as boards:
-        entry = _meant(boards, name)
-        values = {} if entry is None else await _inputs(boards, entry, pairs, mapping)
+        values = await _inputs(boards, boards.choose(name), pairs, mapping)
         generation = await boards.submit(name, input=values, dedupe_key=dedupe_key)
         return await _attend(session, boards, generation, directory, until_accepted=no_wait)
-
-
-def _meant(boards: Boards, name: str) -> "GeneratorEntry | None":
-    """The generator that will run, whose schema types the inputs; None if none can."""
-    registry = boards.registry
-    for entry in registry.resolve(name):
-        if registry.provider(entry.provider).availability().ok:
-            return entry
-    return None
 
 
 async def _inputs(

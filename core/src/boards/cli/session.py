@@ -58,7 +58,7 @@ class Session:
 
     def has_database(self) -> bool:
         """Whether anything was ever generated here; a command that only looks makes no database."""
-        return (self.settings().home / "boards.db").exists()
+        return self.settings().database.exists()
 
     def require_database(self, generation_id: str) -> None:
         """Refuse the id of a generation where there cannot be any.

@@ -174,7 +174,7 @@ class Engine:
             for generation in await self.store.due(time.time()):
                 flight = self.machine.flights.get(generation.id)
                 if flight is not None and generation.canceling:
-                    flight.generation = evolve(flight.generation, canceling=True)
+                    flight.wish_canceled()
                 self._runner.wake(generation.id)
         for generation_id in self._observers.waited_for:
             found = await self.store.get(generation_id)
@@ -229,7 +229,7 @@ class Engine:
             return found
         flight = self.machine.flights.get(generation_id)
         if flight is not None:
-            flight.generation = evolve(flight.generation, canceling=True)
+            flight.wish_canceled()
         if self._driving:
             self._runner.wake(generation_id)
         return found

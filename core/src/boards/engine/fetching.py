@@ -55,20 +55,24 @@ async def announce(
             return await machine.fail(
                 flight, error.kind, error.message, maybe_charged=True, attempt=attempt
             )
-    facts: dict[str, Any] = {}
-    if attempt is not None:
-        facts = {"provider_job_id": attempt.provider_job_id, "submitted_at": time.time()}
     if not await machine.commit(
         flight,
         "fetching",
         Happening("fetching", {"outputs": len(outputs)}),
         attempt=attempt,
         outputs=outputs,
-        **facts,
+        **_acceptance(attempt),
     ):
         return Again(0)
     flight.failures = 0
     return await fetch(machine, flight)
+
+
+def _acceptance(attempt: Attempt | None) -> dict[str, Any]:
+    """What a synchronous submit adds to the commit that ends it."""
+    if attempt is None:
+        return {}
+    return {"provider_job_id": attempt.provider_job_id, "submitted_at": time.time()}
 
 
 async def _kept(machine: "Machine", flight: "Flight", found: Found) -> Output:
@@ -216,9 +220,6 @@ async def _finish(
             for index, output in enumerate(outputs)
         ]
     )
-    facts: dict[str, Any] = {}
-    if attempt is not None:
-        facts = {"provider_job_id": attempt.provider_job_id, "submitted_at": time.time()}
     await machine.commit(
         flight,
         "succeeded",
@@ -229,7 +230,7 @@ async def _finish(
         outputs=(),
         progress=evolve(generation.progress, status="running", percent=100.0, queue_position=None),
         finished_at=time.time(),
-        **facts,
+        **_acceptance(attempt),
     )
     return Done()
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from boards.events import iso_time
 from boards.generations import Attempt, Generation
@@ -41,6 +41,10 @@ class Flight:
     cancel_sent: bool = False
     blobs: dict[str, Blob] = field(factory=dict, repr=False)
     _input_scope: dict[str, Any] | None = field(default=None, repr=False)
+
+    def wish_canceled(self) -> None:
+        """Note a wish to cancel that the store has."""
+        self.generation = evolve(self.generation, canceling=True)
 
     def scope(self, config: Any) -> dict[str, Any]:
         """The roots that the templates of this generation may use."""

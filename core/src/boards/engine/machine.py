@@ -90,7 +90,7 @@ class Machine:
         # A wish to cancel that was committed before the flight was known is only in the store.
         now = await self.store.get(generation_id)
         if now is not None and now.canceling:
-            flight.generation = evolve(flight.generation, canceling=True)
+            flight.wish_canceled()
         return flight
 
     async def board(self, generation: Generation) -> Flight:

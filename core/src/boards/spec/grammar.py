@@ -6,15 +6,16 @@ and the published JSON Schema all come from them.
 """
 
 import re
-from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, Final, Protocol
 
 import attrs
 
-from boards.spec.operators import read_body, read_template
-from boards.spec.paths import PathError, parse_path
+from boards.spec.operators import Body, read_body, read_template, write_body
+from boards.spec.paths import Path, PathError, parse_path
 from boards.spec.places import Mapping, Place, Problems, Sequence, did_you_mean, plain
-from boards.spec.predicates import read_predicate
+from boards.spec.predicates import Predicate, read_predicate, write_predicate
+from boards.spec.tokens import Template
 
 __all__ = [
     "BAD",
@@ -45,14 +46,17 @@ BAD: Final = object()
 
 
 class Kind(Protocol):
-    """How one value is read."""
+    """How one value is read, and written back."""
 
     def read(self, value: Any, place: Place, problems: Problems) -> Any:
         """The value as the model keeps it, or :data:`BAD` with a problem noted."""
 
+    def write(self, value: Any) -> Any:
+        """The value as a document has it, so that reading it gives an equal one."""
+
 
 def key(
-    kind: "Kind | Callable[[], Kind]",
+    kind: "Kind",
     *,
     default: Any = attrs.NOTHING,
     name: str | None = None,
@@ -61,7 +65,7 @@ def key(
     """A key of a document, as an attribute of its model class.
 
     Args:
-        kind: How the value is read; a function where classes refer to each other.
+        kind: How the value is read and written.
         default: Where the key is absent; a key without one is required.
         name: The key, where it is no Python name (``from``, ``else``).
         doc: One line for editors.
@@ -85,8 +89,17 @@ def keys_of(model: type) -> dict[str, "attrs.Attribute[Any]"]:
     }
 
 
+class _AsIs:
+    """A value that the model keeps as the document has it."""
+
+    __slots__ = ()
+
+    def write(self, value: Any) -> Any:
+        return value
+
+
 @attrs.frozen
-class TextKind:
+class TextKind(_AsIs):
     """A plain text."""
 
     pattern: str | None = None
@@ -100,7 +113,7 @@ class TextKind:
 
 
 @attrs.frozen
-class FlagKind:
+class FlagKind(_AsIs):
     """true or false."""
 
     def read(self, value: Any, place: Place, problems: Problems) -> Any:
@@ -111,7 +124,7 @@ class FlagKind:
 
 
 @attrs.frozen
-class WholeKind:
+class WholeKind(_AsIs):
     """An integer from a minimum on."""
 
     minimum: int = 0
@@ -126,7 +139,7 @@ class WholeKind:
 
 
 @attrs.frozen
-class NumberKind:
+class NumberKind(_AsIs):
     """A number from a minimum on."""
 
     minimum: float = 0
@@ -160,6 +173,13 @@ class DurationKind:
             return BAD
         return float(match[1]) * _SECONDS[match[2]]
 
+    def write(self, value: float) -> str:
+        for unit in ("h", "m", "s", "ms"):
+            count = value / _SECONDS[unit]
+            if count >= 1 and count.is_integer() and int(count) * _SECONDS[unit] == value:
+                return f"{int(count)}{unit}"
+        return f"{_decimal(value)}s"
+
 
 @attrs.frozen
 class SizeKind:
@@ -170,7 +190,13 @@ class SizeKind:
         if match is None:
             problems.error(place, f"expected a size such as 256KB, 1MB or 2GB, not {shown(value)}")
             return BAD
-        return int(float(match[1]) * _BYTES[match[2]])
+        return round(float(match[1]) * _BYTES[match[2]])
+
+    def write(self, value: int) -> str:
+        for unit in ("GB", "MB"):
+            if value and value % _BYTES[unit] == 0:
+                return f"{value // _BYTES[unit]}{unit}"
+        return f"{_decimal(value / 1000)}KB"
 
 
 @attrs.frozen
@@ -184,9 +210,13 @@ class RateKind:
             return BAD
         return int(match[1]), DurationKind().read(match[2], place, problems)
 
+    def write(self, value: tuple[int, float]) -> str:
+        count, seconds = value
+        return f"{count}/{DurationKind().write(seconds)}"
+
 
 @attrs.frozen
-class Choice:
+class Choice(_AsIs):
     """One of a closed list of words."""
 
     words: tuple[str, ...]
@@ -211,6 +241,9 @@ class JsonKind:
             return BAD
         return plain(value)
 
+    def write(self, value: Any) -> Any:
+        return plain(value)
+
 
 @attrs.frozen
 class TemplateKind:
@@ -222,6 +255,9 @@ class TemplateKind:
         template = read_template(value, place, problems)
         return BAD if template is None else template
 
+    def write(self, value: Template) -> str:
+        return value.text
+
 
 @attrs.frozen
 class BodyKind:
@@ -231,6 +267,9 @@ class BodyKind:
         body = read_body(value, place, problems)
         return BAD if body is None else body
 
+    def write(self, value: Body) -> Any:
+        return write_body(value)
+
 
 @attrs.frozen
 class PredicateKind:
@@ -239,6 +278,9 @@ class PredicateKind:
     def read(self, value: Any, place: Place, problems: Problems) -> Any:
         predicate = read_predicate(value, place, problems)
         return BAD if predicate is None else predicate
+
+    def write(self, value: Predicate) -> Any:
+        return write_predicate(value)
 
 
 @attrs.frozen
@@ -254,6 +296,9 @@ class PathKind:
         except PathError as error:
             problems.error(place, str(error))
             return BAD
+
+    def write(self, value: Path) -> str:
+        return value.text
 
 
 @attrs.frozen
@@ -274,18 +319,17 @@ class Mapped:
             read[name] = self.kind.read(item, value.value_places[name], problems)
         return BAD if problems.count > before else read
 
+    def write(self, value: dict[str, Any]) -> dict[str, Any]:
+        return {name: self.kind.write(item) for name, item in value.items()}
+
 
 @attrs.frozen
 class Listed:
-    """A list; ``single`` allows one item to stand for a list of it."""
+    """A list."""
 
     kind: Kind
-    single: bool = False
 
     def read(self, value: Any, place: Place, problems: Problems) -> Any:
-        if self.single and not isinstance(value, Sequence):
-            one = self.kind.read(value, place, problems)
-            return BAD if one is BAD else (one,)
         if not isinstance(value, Sequence):
             problems.error(place, f"expected a list, not {shown(value)}")
             return BAD
@@ -295,6 +339,9 @@ class Listed:
             for item, at in zip(value, value.item_places, strict=True)
         )
         return BAD if problems.count > before else read
+
+    def write(self, value: tuple[Any, ...]) -> list[Any]:
+        return [self.kind.write(item) for item in value]
 
 
 @attrs.frozen
@@ -317,8 +364,7 @@ class Shape:
         arguments: dict[str, Any] = {}
         for name, attribute in known.items():
             if name in value:
-                kind = attribute.metadata["kind"]
-                kind = kind if hasattr(kind, "read") else kind()
+                kind: Kind = attribute.metadata["kind"]
                 arguments[attribute.name] = kind.read(
                     value[name], value.value_places[name], problems
                 )
@@ -329,6 +375,23 @@ class Shape:
         if any(attribute.name == "place" for attribute in attrs.fields(self.model)):
             arguments["place"] = place
         return self.model(**arguments)
+
+    def write(self, value: Any) -> dict[str, Any]:
+        """The keys that are not what they default to, in the model's order."""
+        written = {}
+        for name, attribute in keys_of(self.model).items():
+            item = getattr(value, attribute.name)
+            default: Any = attribute.default
+            if hasattr(default, "factory"):
+                default = default.factory()
+            if item != default or type(item) is not type(default):
+                written[name] = attribute.metadata["kind"].write(item)
+        return written
+
+
+def _decimal(number: float) -> str:
+    """A number without an exponent."""
+    return f"{Decimal(repr(number)):f}"
 
 
 def shown(value: Any) -> str:

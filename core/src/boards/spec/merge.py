@@ -40,8 +40,8 @@ def instance_of(definition: ProviderSpec, instance: ProviderSpec) -> ProviderSpe
     for name in ("display_name", "description", "docs", "setup"):
         changed[name] = getattr(instance, name) or getattr(definition, name)
     for name in (
-        "priority", "default_generator", "auth", "retry", "limits", "files", "catalog", "check",
-        *_REPLACED,
+        "adapter", "priority", "default_generator", "auth", "retry", "limits", "files", "catalog",
+        "check", *_REPLACED,
     ):  # fmt: skip
         own = getattr(instance, name)
         changed[name] = own if own is not None else getattr(definition, name)

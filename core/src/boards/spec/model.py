@@ -32,7 +32,7 @@ from boards.spec.grammar import (
 )
 from boards.spec.operators import Body
 from boards.spec.paths import Path
-from boards.spec.places import Mapping, Place, Problems, Sequence
+from boards.spec.places import Mapping, Place, Problems, Sequence, plain
 from boards.spec.predicates import Predicate
 from boards.spec.tokens import Template
 
@@ -64,8 +64,11 @@ __all__ = [
     "Retry",
     "StatusRule",
     "StatusSpec",
+    "Stream",
     "Submit",
     "Upload",
+    "Verify",
+    "WebSocket",
     "Webhook",
 ]
 
@@ -74,6 +77,9 @@ SPEC_VERSION: Final = 1
 _TEXT = TextKind()
 _NAME = TextKind(r"[a-z0-9][a-z0-9._-]*(@[A-Za-z0-9._-]+)?", "a name such as flux-1.1-pro")
 INSTANCE_NAME: Final = TextKind(r"[a-z0-9][a-z0-9._-]*", "a name such as replicate")
+_ADAPTER = TextKind(
+    r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", "a class such as boards_acme.adapter:AcmeAdapter"
+)
 _INPUT_NAME = TextKind(r"[A-Za-z_][A-Za-z0-9_-]*", "a name such as size")
 _STATUS = Choice(("queued", "running", "succeeded", "failed", "canceled"))
 _STATUS_OR_FAIL = Choice(("queued", "running", "succeeded", "failed", "canceled", "fail"))
@@ -159,6 +165,10 @@ class _SubmitKind:
             merged.append(Shape(Submit).read(both, at, problems))
         return BAD if BAD in merged else tuple(merged)
 
+    def write(self, value: tuple[Submit, ...]) -> dict[str, Any]:
+        written = [Shape(Submit).write(submit) for submit in value]
+        return written[0] if len(written) == 1 else {"variants": written}
+
 
 @frozen(kw_only=True)
 class Poll(RequestSpec):
@@ -167,6 +177,29 @@ class Poll(RequestSpec):
     every: float = key(DurationKind(), default=1.0)
     backoff: float = key(NumberKind(1), default=1.5)
     max_every: float = key(DurationKind(), default=10.0)
+
+
+@frozen(kw_only=True)
+class Stream(RequestSpec):
+    """Server-sent events about a job: each ``data:`` that is JSON counts as a reply to a poll."""
+
+
+@frozen(kw_only=True)
+class WebSocket:
+    """A socket that replaces submit and poll: frames are JSON texts.
+
+    The first frame that matches is the submit's reply, each later one a reply to a poll.
+    """
+
+    url: Template | None = key(_TEMPLATE, default=None, doc="wss://, absolute; instead of path")
+    path: Template | None = key(_TEMPLATE, default=None, doc="follows the config key of base")
+    base: str = key(_TEXT, default="websocket_url", doc="the config key of the base URL of path")
+    open: tuple[Body, ...] = key(
+        Listed(BodyKind()), default=(), doc="frames sent first; {$secret: api_key} is a secret"
+    )
+    send: str = key(Choice(("submit.json",)), default="submit.json", doc="the frame of the job")
+    match: Predicate = key(_PREDICATE, doc="which frames are the job's; paths begin at the frame")
+    place: Place | None = no_place()
 
 
 @frozen(kw_only=True)
@@ -228,6 +261,9 @@ class OutputSpec:
     expires: float | None = key(DurationKind(), default=None)
     fetch_auth: str = key(Choice(("none", "same_origin")), default="none")
     meta: dict[str, Path] = key(Mapped(_PATH), default={})
+    request: RequestSpec | None = key(
+        Shape(RequestSpec), default=None, doc="fetches the file; ${item} is the value found"
+    )
     place: Place | None = no_place()
 
 
@@ -288,9 +324,14 @@ class Verify:
     """How a webhook proves its sender."""
 
     kind: str = key(Choice(("standard_webhooks", "fal_ed25519", "hmac_sha256", "none")))
-    secret_env: str | None = key(_TEXT, default=None)
-    secret_request: SecretRequest | None = key(Shape(SecretRequest), default=None)
-    header: str | None = key(_TEXT, default=None)
+    secret_env: str | None = key(_TEXT, default=None, doc="the variable of the signing secret")
+    secret_request: SecretRequest | None = key(
+        Shape(SecretRequest), default=None, doc="fetches the secret, or the public keys, once"
+    )
+    header: str | None = key(_TEXT, default=None, doc="of the signature, for hmac_sha256")
+    prefix: str = key(TextKind(), default="", doc="before the signature, such as sha256=")
+    encoding: str = key(Choice(("hex", "base64")), default="hex", doc="of the signature")
+    tolerance: float = key(DurationKind(), default=300.0, doc="how old a signed timestamp may be")
     place: Place | None = no_place()
 
 
@@ -309,17 +350,23 @@ class Webhook:
 class Execution:
     """How a generator runs."""
 
-    type: str = key(Choice(("rest",)), default="rest")
+    type: str = key(
+        Choice(("rest", "adapter")),
+        default="rest",
+        doc="adapter: the provider's adapter submits, and no submit is needed here",
+    )
     let: dict[str, Body] = key(Mapped(BodyKind(), _INPUT_NAME), default={})
-    submit: tuple[Submit, ...] = key(_SubmitKind())
+    submit: tuple[Submit, ...] = key(_SubmitKind(), default=())
     reconcile: Reconcile | None = key(Shape(Reconcile), default=None)
     status: StatusSpec | None = key(Shape(StatusSpec), default=None)
     poll: Poll | None = key(Shape(Poll), default=None)
+    stream: Stream | None = key(Shape(Stream), default=None)
+    websocket: WebSocket | None = key(Shape(WebSocket), default=None)
     webhook: Webhook | None = key(Shape(Webhook), default=None)
     progress: ProgressSpec | None = key(Shape(ProgressSpec), default=None)
     result: RequestSpec | None = key(Shape(RequestSpec), default=None)
     cancel: RequestSpec | None = key(Shape(RequestSpec), default=None)
-    extract: Extract = key(Shape(Extract))
+    extract: Extract = key(Shape(Extract), default=Extract())
     failure: FailureSpec | None = key(Shape(FailureSpec), default=None)
     errors: tuple[ErrorRule, ...] = key(Listed(Shape(ErrorRule)), default=())
     deadline: Deadline | None = key(Shape(Deadline), default=None)
@@ -328,7 +375,7 @@ class Execution:
     @property
     def synchronous(self) -> bool:
         """The submit's reply is the result."""
-        return self.poll is None
+        return self.poll is None and self.stream is None and self.websocket is None
 
 
 @frozen(kw_only=True)
@@ -353,6 +400,9 @@ class _SchemaKind:
             problems.error(place, "expected a JSON Schema of an object")
             return BAD
         return value
+
+    def write(self, value: dict[str, Any]) -> Any:
+        return plain(value)
 
 
 @frozen(kw_only=True)
@@ -412,9 +462,13 @@ class GeneratorSpec:
 class Auth:
     """How credentials go into a request."""
 
-    kind: str = key(Choice(("bearer", "header", "query", "basic", "none")))
+    kind: str = key(Choice(("bearer", "header", "query", "basic", "jwt_hs256", "none")))
     name: str | None = key(_TEXT, default=None, doc="of the header or the query parameter")
     prefix: str = key(TextKind(), default="", doc="before the key, space included")
+    issuer: str | None = key(
+        _TEXT, default=None, doc="for jwt_hs256: the name in secrets of what is the iss claim"
+    )
+    ttl: float = key(DurationKind(), default=1800.0, doc="for jwt_hs256: how long a token lives")
     place: Place | None = no_place()
 
 
@@ -479,6 +533,7 @@ class ProviderSpec:
     """A provider: a definition (``type: rest``) or an instance of another one."""
 
     type: str = key(INSTANCE_NAME, default="rest")
+    adapter: str | None = key(_ADAPTER, default=None, doc="overrides stages in Python")
     enabled: bool = key(FlagKind(), default=True)
     display_name: str = key(_TEXT, default="")
     description: str = key(_TEXT, default="")

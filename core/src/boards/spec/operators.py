@@ -12,7 +12,12 @@ from attrs import field, frozen
 
 from boards.spec.paths import ABSENT
 from boards.spec.places import Mapping, Place, Problems, Sequence, did_you_mean
-from boards.spec.predicates import Predicate, compile_predicate, read_predicate
+from boards.spec.predicates import (
+    Predicate,
+    compile_predicate,
+    read_predicate,
+    write_predicate,
+)
 from boards.spec.tokens import (
     Render,
     RenderError,
@@ -22,6 +27,7 @@ from boards.spec.tokens import (
     TokenError,
     compile_template,
     compile_token,
+    escaped,
     parse_template,
     scalar_text,
 )
@@ -36,10 +42,12 @@ __all__ = [
     "MapTo",
     "Members",
     "Ratio",
+    "Secret",
     "When",
     "compile_body",
     "read_body",
     "read_template",
+    "write_body",
 ]
 
 
@@ -108,7 +116,15 @@ class Ratio:
     place: Place | None = field(default=None, eq=False, repr=False)
 
 
-Body = Literal | Template | Members | Items | MapTo | When | Each | Concat | Ratio
+@frozen
+class Secret:
+    """``{$secret: api_key}``: a secret of the provider, in the frames that open a websocket."""
+
+    name: str
+    place: Place | None = field(default=None, eq=False, repr=False)
+
+
+Body = Literal | Template | Members | Items | MapTo | When | Each | Concat | Ratio | Secret
 
 OPERATORS: Final[dict[str, tuple[str, ...]]] = {
     "$map": ("to", "else"),
@@ -116,6 +132,7 @@ OPERATORS: Final[dict[str, tuple[str, ...]]] = {
     "$each": ("do",),
     "$concat": (),
     "$ratio": (),
+    "$secret": (),
 }
 """The keys that may stand beside each operator."""
 
@@ -142,6 +159,8 @@ def compile_body(body: Body) -> Render:
             return _compile_concat(tuple(compile_body(part) for part in parts))
         case Ratio():
             return _compile_ratio(body)
+        case Secret(name):
+            return lambda scope: scope["secrets"](name)
 
 
 def _compile_members(members: tuple[tuple[str, Body], ...]) -> Render:
@@ -363,10 +382,50 @@ def _read_ratio(value: Mapping, place: Place, problems: Problems) -> Body | None
     return None if width is None or height is None else Ratio(width, height, place)
 
 
+def _read_secret(value: Mapping, place: Place, problems: Problems) -> Body | None:
+    name = value["$secret"]
+    if not isinstance(name, str) or not name:
+        problems.error(value.value_places["$secret"], "$secret names a secret, such as api_key")
+        return None
+    return Secret(name, place)
+
+
 _OPERATOR_READERS: Final[dict[str, Callable[[Mapping, Place, Problems], Body | None]]] = {
     "$map": _read_map,
     "$when": _read_when,
     "$each": _read_each,
     "$concat": _read_concat,
     "$ratio": _read_ratio,
+    "$secret": _read_secret,
 }
+
+
+def write_body(body: Body) -> Any:
+    """A body as a document has it."""
+    match body:
+        case Literal(value):
+            return escaped(value) if isinstance(value, str) else value
+        case Template():
+            return body.text
+        case Members(members):
+            return {key: write_body(value) for key, value in members}
+        case Items(items):
+            return [write_body(item) for item in items]
+        case MapTo(token, to, otherwise):
+            written = {"$map": token.text, "to": {key: write_body(value) for key, value in to}}
+            return _with_else(written, otherwise)
+        case When(predicate, then, otherwise):
+            written = {"$when": write_predicate(predicate), "then": write_body(then)}
+            return _with_else(written, otherwise)
+        case Each(token, do):
+            return {"$each": token.text, "do": write_body(do)}
+        case Concat(parts):
+            return {"$concat": [write_body(part) for part in parts]}
+        case Ratio(width, height):
+            return {"$ratio": [width.text, height.text]}
+        case Secret(name):
+            return {"$secret": name}
+
+
+def _with_else(written: dict[str, Any], otherwise: Body | None) -> dict[str, Any]:
+    return written if otherwise is None else {**written, "else": write_body(otherwise)}

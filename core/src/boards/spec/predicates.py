@@ -7,9 +7,25 @@ from attrs import field, frozen
 
 from boards.spec.paths import Path, PathError, parse_path, values
 from boards.spec.places import Mapping, Place, Problems, Sequence, did_you_mean
-from boards.spec.tokens import Render, Scope, Template, TokenError, compile_template, parse_template
+from boards.spec.tokens import (
+    Render,
+    Scope,
+    Template,
+    TokenError,
+    compile_template,
+    escaped,
+    parse_template,
+)
 
-__all__ = ["PREDICATES", "Condition", "Predicate", "compile_predicate", "read_predicate", "same"]
+__all__ = [
+    "PREDICATES",
+    "Condition",
+    "Predicate",
+    "compile_predicate",
+    "read_predicate",
+    "same",
+    "write_predicate",
+]
 
 PREDICATES: Final = ("exists", "eq", "in", "contains", "prefix", "status", "not")
 
@@ -203,3 +219,26 @@ def _read_operand(value: Any, place: Place, problems: Problems) -> Any:
 
 
 _READERS: Final = {"exists": _read_exists, "not": _read_not, "status": _read_status}
+
+
+def write_predicate(predicate: Predicate) -> dict[str, Any]:
+    """A predicate as a document has it."""
+    return {condition.operator: _write(condition) for condition in predicate.conditions}
+
+
+def _write(condition: Condition) -> Any:
+    if condition.negated is not None:
+        return write_predicate(condition.negated)
+    if condition.path is None:
+        statuses = list(condition.statuses)
+        return statuses[0] if len(statuses) == 1 else statuses
+    if condition.operator == "exists":
+        return condition.path.text
+    operands = [_write_operand(operand) for operand in condition.operands]
+    return [condition.path.text, operands if condition.operator == "in" else operands[0]]
+
+
+def _write_operand(operand: Any) -> Any:
+    if isinstance(operand, Template):
+        return operand.text
+    return escaped(operand) if isinstance(operand, str) else operand

@@ -28,6 +28,7 @@ __all__ = [
     "compile_path_template",
     "compile_template",
     "compile_token",
+    "escaped",
     "parse_template",
     "scalar_text",
 ]
@@ -151,6 +152,11 @@ def parse_template(text: str, place: Place | None = None) -> Template:
     if joined := "".join(literal):
         parts.append(joined)
     return Template(text, tuple(parts), place)
+
+
+def escaped(text: str) -> str:
+    """A text as a template that yields it."""
+    return text.replace("${", "$${")
 
 
 def _read_token(text: str, begin: int) -> tuple[Token, int]:

@@ -150,7 +150,7 @@ def test_rendering_twice_shares_nothing() -> None:
     ("written", "message"),
     [
         ({"$mpa": "${input.x}", "to": {}}, "unknown operator '$mpa'; did you mean '$map'?"),
-        ({"$secret": "api_key"}, "unknown operator '$secret'"),
+        ({"$password": "api_key"}, "unknown operator '$password'"),
         ({"$map": "${input.x}"}, "$map needs 'to'"),
         ({"$map": "${input.x}", "to": {}}, "$map needs 'to'"),
         ({"$map": "x", "to": {"a": 1}}, "token"),
@@ -212,6 +212,6 @@ def test_any_json_can_be_said_and_sent(value: Any) -> None:
 
 def test_the_table_of_operators() -> None:
     """The operators are those of the language, and absent is not null."""
-    assert set(OPERATORS) == {"$map", "$when", "$each", "$concat", "$ratio"}
+    assert set(OPERATORS) == {"$map", "$when", "$each", "$concat", "$ratio", "$secret"}
     assert ABSENT is not None
     assert not ABSENT

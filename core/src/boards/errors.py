@@ -32,6 +32,7 @@ __all__ = [
     "StorageError",
     "StoreError",
     "UnavailableError",
+    "WebhookError",
 ]
 
 ProviderErrorKind = Literal[
@@ -275,6 +276,12 @@ class ProviderError(BoardsError):
         self.status = status
         self.retry_after = retry_after
         self.retryable = kind in RETRYABLE_KINDS
+
+
+class WebhookError(BoardsError):
+    """A webhook does not prove that it comes from the provider: nothing was done."""
+
+    kind = "webhook"
 
 
 class GenerationError(BoardsError):

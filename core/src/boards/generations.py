@@ -104,8 +104,10 @@ class Output:
         key: The storage's key, once the bytes are kept.
         mime: The declared media type, if any.
         expires_at: Unix seconds after which the URL is dead, if known.
-        fetch_auth: ``none`` or ``same_origin``, as the spec says.
+        fetch_auth: ``none``, ``same_origin`` or ``provider`` (the output has a request of its
+            own at a trusted host).
         meta: Facts that the spec names.
+        headers: Sent when it is fetched, to its own origin alone.
     """
 
     form: Literal["url", "inline", "text"]
@@ -115,6 +117,7 @@ class Output:
     expires_at: float | None = None
     fetch_auth: str = "none"
     meta: Mapping[str, Any] = field(factory=dict)
+    headers: Mapping[str, str] = field(factory=dict)
 
 
 @frozen

@@ -17,6 +17,7 @@ _DISTRIBUTION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ADDRESS: Final = re.compile(
     r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?|[0-9A-Fa-f:.]+/[0-9]{1,3}"
 )
+_WEB_ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+(/[A-Za-z0-9._~/-]*)?")
 _FLAGS: Final = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
     **dict.fromkeys(("0", "false", "no", "off"), False),
@@ -45,6 +46,8 @@ class Settings:
             ``127.0.0.1:8765,10.0.0.0/8``.
         provider_priority: Providers to be tried before all others, in this order.
             ``BOARDS_PROVIDER_PRIORITY``.
+        webhook_url: The public address below which providers' webhooks arrive, as
+            ``https://example.com/webhooks``; without it none is asked for. ``BOARDS_WEBHOOK_URL``.
         max_output_bytes: The largest output that is fetched. ``BOARDS_MAX_OUTPUT_SIZE``, as
             ``2GB``.
         environment: The environment over the ``.env`` file. Secrets are read from here when they
@@ -60,6 +63,7 @@ class Settings:
     strict: bool = False
     allow_private_hosts: bool | tuple[str, ...] = False
     provider_priority: tuple[str, ...] = ()
+    webhook_url: str | None = None
     max_output_bytes: int = 2_000_000_000
     environment: Mapping[str, str] = field(factory=dict, repr=False, eq=False)
 
@@ -92,6 +96,7 @@ class Overrides(TypedDict, total=False):
     strict: bool | str | None
     allow_private_hosts: bool | str | tuple[str, ...] | list[str] | None
     provider_priority: str | tuple[str, ...] | list[str] | None
+    webhook_url: str | None
     max_output_bytes: int | str | None
     environment: Mapping[str, str] | None
 
@@ -204,6 +209,12 @@ def _hosts(value: Any) -> bool | tuple[str, ...]:
     return hosts
 
 
+def _url(value: Any) -> str:
+    if not isinstance(value, str) or not _WEB_ADDRESS.fullmatch(value):
+        raise ValueError("an address such as https://example.com/webhooks")
+    return value
+
+
 def _size(value: Any) -> int:
     if type(value) is int:
         size: Any = value
@@ -229,5 +240,6 @@ _SETTINGS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "strict": ("BOARDS_STRICT", _flag),
     "allow_private_hosts": ("BOARDS_ALLOW_PRIVATE_HOSTS", _hosts),
     "provider_priority": ("BOARDS_PROVIDER_PRIORITY", _names),
+    "webhook_url": ("BOARDS_WEBHOOK_URL", _url),
     "max_output_bytes": ("BOARDS_MAX_OUTPUT_SIZE", _size),
 }

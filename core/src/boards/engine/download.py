@@ -41,7 +41,7 @@ class Downloaded:
 class Fetcher(Protocol):
     """Fetches outputs."""
 
-    async def fetch(self, url: str, credentials: Mapping[str, str] | None = None) -> Downloaded:
+    async def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Downloaded:
         """Fetch one URL: see :meth:`Downloader.fetch`."""
 
 
@@ -71,12 +71,13 @@ class Downloader:
         self._timeout = timeout
         self._slots = asyncio.Semaphore(concurrency)
 
-    async def fetch(self, url: str, credentials: Mapping[str, str] | None = None) -> Downloaded:
+    async def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Downloaded:
         """Fetch one URL.
 
         Args:
             url: http(s), from a reply.
-            credentials: Headers for the URL's own origin only; dropped at a redirect elsewhere.
+            headers: For the URL's own origin only, credentials included; dropped at a redirect
+                elsewhere.
 
         Raises:
             ProviderError: ``untrusted_url`` for an address that is not public or a scheme other
@@ -84,9 +85,9 @@ class Downloader:
                 ``provider`` for what is too large.
         """
         async with self._slots:
-            return await self._follow(url, credentials)
+            return await self._follow(url, headers or {})
 
-    async def _follow(self, url: str, credentials: Mapping[str, str] | None) -> Downloaded:
+    async def _follow(self, url: str, own: Mapping[str, str]) -> Downloaded:
         """Fetch a URL through its redirects, each checked like the first."""
         first = origin(url)
         here = url
@@ -95,8 +96,8 @@ class Downloader:
             if at is None:
                 raise ProviderError("untrusted_url", f"The output URL {here[:200]} is not http(s).")
             headers = {"Accept-Encoding": "identity", "Accept": "*/*"}
-            if credentials and at == first:
-                headers.update(credentials)
+            if at == first:
+                headers.update(own)
             reply = await self._send(Request("GET", here, headers, timeout=self._timeout))
             try:
                 if reply.status in _REDIRECTS and "location" in reply.headers:

@@ -6,22 +6,30 @@ write.
 
 import asyncio
 import contextlib
+import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 
+from boards.adapters import Stages, load_adapter, reply
+from boards.engine.accepting import accepted_as
 from boards.engine.addresses import AddressPolicy
 from boards.engine.download import Downloader
+from boards.engine.flight import Flight, Heard
 from boards.engine.machine import Machine
 from boards.engine.observing import Observers
 from boards.engine.rest import ProviderClient
+from boards.engine.stages import SpecStages
 from boards.engine.transport import AiohttpTransport, Transport
+from boards.engine.webhooks import Addresses, Replays, token_hash
 from boards.errors import BoardsError, NotFoundError, SettingsError, StoreError
 from boards.events import Event, Happening
 from boards.generations import Attempt, Generation
 from boards.logs import Logger
+from boards.spec.paths import ABSENT
+from boards.store import Change
 
 if TYPE_CHECKING:
     from boards.registry import Registry
@@ -71,6 +79,8 @@ class Engine:
         self._runner = runner
         self._transport = transport or AiohttpTransport(_policy(settings))
         self._clients: dict[str, ProviderClient] = {}
+        self._stages: dict[str, Stages] = {}
+        self._replays = Replays()
         self._slots: dict[str, asyncio.Semaphore] = {}
         self._observers = Observers()
         self._follower: asyncio.Task[None] | None = None
@@ -81,11 +91,14 @@ class Engine:
             store=store,
             storage=storage,
             client=self.client,
+            stages=self.stages,
             compiled=registry.compiled,
             slots=self._slot,
             downloader=Downloader(self._transport, storage, limit=settings.max_output_bytes),
             hooks=hooks if hooks.implements("boards_before_submit") else None,
             trouble=self._observers.troubled,
+            wake=runner.wake,
+            addresses=_addresses(settings),
             flights={},
             critical=set(),
         )
@@ -113,6 +126,8 @@ class Engine:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._follower
         await self._runner.stop()
+        for flight in self.machine.flights.values():
+            flight.leave()
         if self.machine.critical:
             await asyncio.gather(*self.machine.critical, return_exceptions=True)
         self._observers.close()
@@ -138,6 +153,23 @@ class Engine:
             self._clients[name] = client
         return client
 
+    def stages(self, name: str) -> Stages:
+        """The stages of a provider instance: its spec's, or those of its adapter over them.
+
+        Raises:
+            NotFoundError: There is no such provider.
+            PluginError: Its adapter cannot be imported.
+        """
+        stages = self._stages.get(name)
+        if stages is None:
+            client = self.client(name)
+            stages = SpecStages(client)
+            if client.spec.adapter is not None:
+                stages = load_adapter(client.spec.adapter)(stages, client)
+                client.authenticate = stages.authenticate
+            self._stages[name] = stages
+        return stages
+
     def _slot(self, provider: str) -> asyncio.Semaphore:
         slot = self._slots.get(provider)
         if slot is None:
@@ -151,7 +183,7 @@ class Engine:
         self._driving = await self.store.own()
         if self._driving:
             async for generation in self.store.live():
-                if generation.phase != "unknown":
+                if generation.phase != "unknown" or generation.due_at is not None:
                     self._runner.enqueue(generation.id, at=generation.due_at or 0.0)
 
     async def _follow(self) -> None:
@@ -300,6 +332,66 @@ class Engine:
         self._runner.wake(generation.id)
         return flight.generation
 
+    async def receive_webhook(
+        self, provider: str, headers: Mapping[str, str], body: bytes, token: str
+    ) -> Generation:
+        """Verify a provider's call, and have its generation looked at, or finished.
+
+        Raises:
+            NotFoundError: No attempt of this provider has that token.
+            WebhookError: It does not prove that it comes from the provider.
+        """
+        attempt = await self.store.by_token(token_hash(token))
+        generation = None if attempt is None else await self.store.get(attempt.generation_id)
+        if attempt is None or generation is None or generation.provider != provider:
+            raise NotFoundError(f"No generation of {provider} waits for this webhook.")
+        lower = {name.lower(): value for name, value in headers.items()}
+        flight = self.machine.flights.get(generation.id) or Flight(
+            generation, self._registry.compiled(generation.generator), attempt
+        )
+        webhook = flight.compiled.run.webhook
+        job = self.machine.job(flight)
+        await self.stages(provider).verify_webhook(job, lower, body)
+        life = 2 * webhook.verify.tolerance if webhook is not None else 0.0
+        if generation.final or self._replays.seen(f"{token}.{token_hash(repr(body))}", life):
+            return generation
+        heard = _heard(lower, body)
+        if generation.phase == "unknown":
+            await self._found(flight, attempt, heard)
+        elif heard is not None and generation.id in self.machine.flights:
+            flight.inbox.append(heard)
+        if self._driving:
+            self._runner.wake(generation.id)
+        else:
+            await self.store.make_due(generation.id)
+        return await self.store.get(generation.id) or generation
+
+    async def _found(self, flight: Flight, attempt: Attempt, heard: Heard | None) -> None:
+        """A webhook for an ``unknown`` generation: the provider did accept the job."""
+        captures = flight.compiled.submits[0].captures if flight.compiled.submits else ()
+        if heard is None:
+            return
+        kept = {name: at(heard.reply) for name, at in captures}
+        job: Any = {name: value for name, value in kept.items() if value is not ABSENT}
+        if not captures:
+            job = heard.reply["body"]
+        if not job or not flight.compiled.job_suffices(job):
+            return
+        found = accepted_as(attempt, job, tuple(kept))
+        happening = Happening(
+            "resolved", {"decision": "webhook", "provider_job_id": found.provider_job_id}
+        )
+        before = flight.generation
+        after = evolve(
+            before,
+            phase="waiting",
+            provider_job_id=found.provider_job_id,
+            submitted_at=attempt.intent_at,
+            due_at=time.time(),
+        )
+        await self.store.cas(Change("unknown", after, [happening], found, fenced=False))
+        self.machine.flights.pop(before.id, None)
+
     def _tell_hooks(self, generation: Generation, happenings: Any) -> None:
         """Hand a commit's events to the plugins that observe, off the event loop."""
         if happenings:
@@ -319,6 +411,20 @@ class Engine:
 def _known_job(attempt: Attempt, job: str) -> Attempt:
     """The attempt with a job found by hand."""
     return evolve(attempt, outcome="accepted", provider_job_id=job, job={"id": job})
+
+
+def _heard(headers: Mapping[str, str], body: bytes) -> Heard | None:
+    """A webhook's body as a reply; None where it is no JSON, and means no more than: ask."""
+    try:
+        return Heard(reply(json.loads(body), headers=headers), webhook=True)
+    except ValueError:
+        return None
+
+
+def _addresses(settings: "Settings") -> Addresses | None:
+    if settings.webhook_url is None:
+        return None
+    return Addresses(settings.webhook_url, settings.home / "webhook.key")
 
 
 def _policy(settings: "Settings") -> AddressPolicy:

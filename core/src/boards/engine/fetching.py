@@ -4,7 +4,7 @@ import asyncio
 import base64
 import binascii
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
@@ -12,12 +12,14 @@ from attrs import evolve
 from boards.artifacts import Artifact, ArtifactType, extension_of, type_of
 from boards.engine.files import parse_data_uri
 from boards.engine.media import mismatch, sniff
+from boards.engine.rest import ProviderClient
 from boards.engine.trust import origin
 from boards.errors import ProviderError
 from boards.events import Happening
 from boards.generations import Attempt, Output
 from boards.runner import Again, Done
 from boards.spec.replies import Found
+from boards.spec.tokens import RenderError
 
 if TYPE_CHECKING:
     from boards.engine.flight import Flight
@@ -77,6 +79,8 @@ def _acceptance(attempt: Attempt | None) -> dict[str, Any]:
 
 async def _kept(machine: "Machine", flight: "Flight", found: Found) -> Output:
     """An announced output; its bytes in the storage if they came with the reply."""
+    if found.request is not None:
+        return await _requested(machine, flight, found)
     if found.form == "url":
         if not isinstance(found.value, str):
             raise ProviderError("provider", f"An output is {found.value!r}, not a URL.")
@@ -96,6 +100,21 @@ async def _kept(machine: "Machine", flight: "Flight", found: Found) -> Output:
         "none",
         found.meta,
     )
+
+
+async def _requested(machine: "Machine", flight: "Flight", found: Found) -> Output:
+    """An output that has a request of its own: its address, as it is from now on."""
+    assert found.request is not None  # noqa: S101  # the caller looked
+    client = machine.client(flight.generation.provider)
+    try:
+        rendered = found.request.render({**machine.job(flight).scope, "item": found.value})
+        url = client.url(rendered)
+    except RenderError as error:
+        raise ProviderError("provider", f"The reply does not fit the spec: {error}") from error
+    expires = None if found.expires is None else time.time() + found.expires
+    fetch_auth = "provider" if rendered.authenticated else "none"
+    headers = dict(rendered.headers)
+    return Output("url", url, None, found.mime, expires, fetch_auth, found.meta, headers)
 
 
 async def _decoded(found: Found) -> tuple[bytes, str]:
@@ -175,13 +194,8 @@ async def _failed(
 
 async def _fetch_one(machine: "Machine", flight: "Flight", output: Output) -> Output:
     assert output.url is not None  # noqa: S101  # only URLs are fetched
-    client = machine.client(flight.generation.provider)
-    credentials = None
-    if output.fetch_auth == "same_origin":
-        base = str(client.config.get("base_url", ""))
-        if origin(output.url) == origin(base):
-            credentials = client.credentials()
-    downloaded = await machine.downloader.fetch(output.url, credentials)
+    url, headers = await _addressed(machine.client(flight.generation.provider), output)
+    downloaded = await machine.downloader.fetch(url, headers)
     wanted = _artifact_type(flight)
     head = downloaded.writer.head
     declared = output.mime or downloaded.content_type
@@ -198,6 +212,23 @@ async def _fetch_one(machine: "Machine", flight: "Flight", output: Output) -> Ou
     blob = await downloaded.writer.commit(extension_of(mime))
     flight.blobs[blob.key] = blob
     return evolve(output, key=blob.key, mime=mime)
+
+
+async def _addressed(client: ProviderClient, output: Output) -> tuple[str, Mapping[str, str]]:
+    """The URL and the headers that fetch an output, with credentials where the spec says so."""
+    assert output.url is not None  # noqa: S101  # only URLs are fetched
+    match output.fetch_auth:
+        case "same_origin":
+            base = str(client.config.get("base_url", ""))
+            with_credentials = origin(output.url) == origin(base)
+        case "provider":
+            with_credentials = output.url in client.trusted
+        case _:
+            with_credentials = False
+    if not with_credentials:
+        return output.url, output.headers
+    request = await client.credentials(output.url)
+    return request.url, {**output.headers, **request.headers}
 
 
 def _artifact_type(flight: "Flight") -> ArtifactType:

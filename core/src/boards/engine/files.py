@@ -3,23 +3,19 @@
 import base64
 import binascii
 import mimetypes
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
-from attrs import field, frozen
-
 from boards.artifacts import REFERENCE_PREFIX
 from boards.engine.media import sniff
-from boards.engine.rest import FilePart, ProviderClient
+from boards.engine.rest import ProviderClient
 from boards.errors import ProviderError
 from boards.spec.model import Files
-from boards.spec.paths import ABSENT, first
-from boards.spec.requests import CompiledRequest
-from boards.spec.tokens import Scope, compile_template
+from boards.spec.requests import FilePart
 from boards.storage import Storage
 
-__all__ = ["FileForms", "parse_data_uri"]
+__all__ = ["FileForms", "parse_data_uri", "read_file"]
 
 _OCTETS: Final = "application/octet-stream"
 _EXTENSION_TYPES: Final = {"glb": "model/gltf-binary", "webp": "image/webp"}
@@ -43,23 +39,6 @@ def parse_data_uri(uri: str) -> tuple[bytes, str]:
     return unquote_to_bytes(payload), header[5:].partition(";")[0] or "text/plain"
 
 
-@frozen
-class _Content:
-    """The bytes of an input file."""
-
-    name: str
-    mime: str
-    content: bytes = field(repr=False)
-
-    @property
-    def base64(self) -> str:
-        return base64.b64encode(self.content).decode()
-
-    @property
-    def data_uri(self) -> str:
-        return f"data:{self.mime};base64,{self.base64}"
-
-
 class FileForms:
     """Prepares the files of one request, then answers the filters of its templates.
 
@@ -67,10 +46,15 @@ class FileForms:
     :meth:`prepare` fetches it, and the second rendering finds it ready.
     """
 
-    def __init__(self, client: ProviderClient, storage: Storage, scope: Scope) -> None:
+    def __init__(
+        self,
+        client: ProviderClient,
+        storage: Storage,
+        upload: Callable[[FilePart], Awaitable[str]],
+    ) -> None:
         self._client = client
         self._storage = storage
-        self._scope = scope
+        self._upload = upload
         self._files = client.spec.files or Files()
         self._asked: dict[tuple[str, str], None] = {}
         self._ready: dict[tuple[str, str], Any] = {}
@@ -101,18 +85,18 @@ class FileForms:
             if (url := await self._url(reference)) is not None:
                 return url
             if self._files.upload is not None:
-                return await self._upload(await self._content(reference))
+                return await self._upload(await self._read(reference))
             raise self._refused("this provider takes URLs only; give an http(s) URL")
-        content = await self._content(reference)
+        file = await self._read(reference)
         match form:
             case "mime":
-                return content.mime
+                return file.mime
             case "base64":
-                return content.base64
+                return _base64(file)
             case "data_uri":
-                return content.data_uri
+                return _data_uri(file)
             case _:
-                return FilePart(content.name, content.mime, content.content)
+                return file
 
     async def _first_that_fits(self, reference: str) -> str:
         accept = self._files.accept
@@ -120,14 +104,14 @@ class FileForms:
             return reference
         if "url" in accept and (url := await self._url(reference)) is not None:
             return url
-        content = await self._content(reference)
+        file = await self._read(reference)
         for form in accept:
-            if form == "data_uri" and len(content.data_uri) <= self._files.data_uri_max:
-                return content.data_uri
-            if form == "upload" and self._files.upload is not None:
-                return await self._upload(content)
+            if form == "data_uri" and len(uri := _data_uri(file)) <= self._files.data_uri_max:
+                return uri
+            if form == "upload":
+                return await self._upload(file)
         raise self._refused(
-            f"a file of {len(content.content):,} bytes; it takes {', '.join(accept)}"
+            f"a file of {len(file.content):,} bytes; it takes {', '.join(accept)}"
             f" (data URIs up to {self._files.data_uri_max:,} bytes)"
         )
 
@@ -138,53 +122,48 @@ class FileForms:
             return await self._storage.url(reference[len(REFERENCE_PREFIX) :])
         return None
 
-    async def _content(self, reference: str) -> _Content:
-        if reference.startswith("data:"):
-            content, mime = parse_data_uri(reference)
-            return _Content(f"file.{mime.partition('/')[2] or 'bin'}", mime, content)
-        if not reference.startswith(REFERENCE_PREFIX):
-            raise self._refused("this provider takes no URLs here; download the file and give it")
-        key = reference[len(REFERENCE_PREFIX) :]
-        content = b"".join([chunk async for chunk in self._storage.read(key)])
-        extension = key.rpartition(".")[2]
-        mime = (
-            sniff(content[:512])
-            or _EXTENSION_TYPES.get(extension)
-            or mimetypes.guess_type(key)[0]
-            or _OCTETS
-        )
-        return _Content(f"{key[:16]}.{extension}", mime, content)
-
-    async def _upload(self, content: _Content) -> str:
-        upload = self._files.upload
-        assert upload is not None  # noqa: S101  # callers asked
-        scope: dict[str, Any] = {
-            "config": self._client.config,
-            "run": self._scope["run"],
-            "file": {
-                "name": content.name,
-                "mime": content.mime,
-                "size": len(content.content),
-                "bytes": FilePart(content.name, content.mime, content.content),
-            },
-        }
-        reply = await self._client.repeat(CompiledRequest(upload.init).render(scope))
-        scope["upload"] = _captured(upload.capture, reply)
-        if upload.put is not None:
-            await self._client.repeat(CompiledRequest(upload.put).render(scope))
-        return str(compile_template(upload.result)(scope))
+    async def _read(self, reference: str) -> FilePart:
+        return await read_file(self._storage, self._client.name, reference)
 
     def _refused(self, message: str) -> ProviderError:
-        return ProviderError(
-            "invalid_input", f"{self._client.name}: {message}.", provider=self._client.name
-        )
+        return _refused(self._client.name, message)
 
 
-def _captured(capture: Mapping[str, Any], reply: Mapping[str, Any]) -> dict[str, Any]:
-    found = {name: first(path)(reply) for name, path in capture.items()}
-    lacking = [name for name, value in found.items() if value is ABSENT or value is None]
-    if lacking:
-        raise ProviderError(
-            "provider", f"The reply to an upload lacks {', '.join(lacking)}: nothing was submitted."
-        )
-    return found
+async def read_file(storage: Storage, provider: str, reference: str) -> FilePart:
+    """A file input with its bytes.
+
+    Args:
+        storage: Where the bytes of artifacts are.
+        provider: Who wants it, for messages.
+        reference: As a generation's input has it: ``artifact:KEY``, a data URI or a URL.
+
+    Raises:
+        ProviderError: ``invalid_input``: it is a URL, which nobody downloads here.
+    """
+    if reference.startswith("data:"):
+        content, mime = parse_data_uri(reference)
+        return FilePart(f"file.{mime.partition('/')[2] or 'bin'}", mime, content)
+    if not reference.startswith(REFERENCE_PREFIX):
+        raise _refused(provider, "it takes no URLs here; download the file and give it")
+    key = reference[len(REFERENCE_PREFIX) :]
+    content = b"".join([chunk async for chunk in storage.read(key)])
+    extension = key.rpartition(".")[2]
+    mime = (
+        sniff(content[:512])
+        or _EXTENSION_TYPES.get(extension)
+        or mimetypes.guess_type(key)[0]
+        or _OCTETS
+    )
+    return FilePart(f"{key[:16]}.{extension}", mime, content)
+
+
+def _refused(provider: str, message: str) -> ProviderError:
+    return ProviderError("invalid_input", f"{provider}: {message}.", provider=provider)
+
+
+def _base64(file: FilePart) -> str:
+    return base64.b64encode(file.content).decode()
+
+
+def _data_uri(file: FilePart) -> str:
+    return f"data:{file.mime};base64,{_base64(file)}"

@@ -1,16 +1,35 @@
 """A generation on its way: what the process keeps in memory beside its row."""
 
-from typing import Any
+from collections import deque
+from typing import TYPE_CHECKING, Any
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 
+from boards.engine.webhooks import Addresses
 from boards.events import iso_time
 from boards.generations import Attempt, Generation
 from boards.spec.compile import CompiledGenerator
 from boards.spec.paths import ABSENT
+from boards.spec.replies import ReplyValue
 from boards.storage import Blob
 
-__all__ = ["Flight"]
+if TYPE_CHECKING:
+    import asyncio
+
+__all__ = ["Flight", "Heard"]
+
+
+@frozen
+class Heard:
+    """A reply that nobody asked for.
+
+    Attributes:
+        reply: As a poll would have been answered; or a webhook's body.
+        webhook: It came by a webhook, and was verified.
+    """
+
+    reply: ReplyValue
+    webhook: bool = False
 
 
 @define
@@ -29,6 +48,12 @@ class Flight:
         lines: How many log lines were told.
         cancel_sent: The provider was asked to cancel it.
         blobs: Outputs that this process stored, by key.
+        inbox: What a stream, a websocket or a webhook told, still to be judged.
+        listener: The task that listens to a stream or a websocket, while there is one.
+        heard_at: When something was last heard, or the listener began; monotonic seconds.
+        listen_at: When listening may begin again; Unix seconds.
+        lookups: How often a job was looked for whose submit's reply was lost.
+        look_at: When it is looked for next; Unix seconds.
     """
 
     generation: Generation
@@ -40,7 +65,20 @@ class Flight:
     lines: int = 0
     cancel_sent: bool = False
     blobs: dict[str, Blob] = field(factory=dict, repr=False)
+    addresses: Addresses | None = field(default=None, repr=False)
+    inbox: deque[Heard] = field(factory=deque, repr=False)
+    listener: "asyncio.Task[None] | None" = field(default=None, repr=False)
+    heard_at: float = 0.0
+    listen_at: float = 0.0
+    lookups: int = 0
+    look_at: float = 0.0
     _input_scope: dict[str, Any] | None = field(default=None, repr=False)
+
+    def leave(self) -> None:
+        """Stop listening: nothing more is to be heard of it."""
+        if self.listener is not None:
+            self.listener.cancel()
+            self.listener = None
 
     def wish_canceled(self) -> None:
         """Note a wish to cancel that the store has."""
@@ -65,6 +103,11 @@ class Flight:
             "idempotency_key": attempt.idempotency_key,
             "submitted_at": iso_time(attempt.intent_at),
         }
+        if attempt.token_hash is not None and self.addresses is not None:
+            generation = self.generation
+            run["webhook_url"] = self.addresses.url(
+                generation.provider, generation.id, attempt.uuid
+            )
         complete = {**scope, "run": run}
         if attempt.job is not None:
             complete["job"] = attempt.job

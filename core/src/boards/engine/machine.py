@@ -5,16 +5,20 @@ compare-and-set, so that a second process, or a second call, changes nothing twi
 """
 
 import asyncio
+import functools
 import time
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from attrs import evolve, frozen
 
-from boards.engine import fetching, submitting, waiting
+from boards.adapters import Job, Stages
+from boards.engine import fetching, recovering, submitting, waiting
 from boards.engine.download import Fetcher
+from boards.engine.files import read_file
 from boards.engine.flight import Flight
 from boards.engine.rest import ProviderClient
+from boards.engine.webhooks import Addresses
 from boards.errors import BoardsError, Failure, ProviderErrorKind, StorageError, StoreError
 from boards.events import Happening
 from boards.generations import Attempt, Generation, Phase
@@ -47,21 +51,27 @@ class Machine:
         store: The truth.
         storage: The artifacts' bytes.
         client: The client of a provider instance, by name.
+        stages: What is done at each stage: what the provider's spec says, or its adapter.
         compiled: The compiled generator, by full id.
         slots: How many submits of a provider may be under way at once, by name.
         downloader: Fetches outputs.
         hooks: The plugins' say before a submit; None where no plugin has one.
         trouble: Told when a local fault holds a generation up; nothing of it is lost.
+        wake: Has a generation driven at once.
+        addresses: Of webhooks; None where no public address is set.
     """
 
     store: Store
     storage: Storage
     client: Callable[[str], ProviderClient]
+    stages: Callable[[str], Stages]
     compiled: Callable[[str], CompiledGenerator]
     slots: Callable[[str], asyncio.Semaphore]
     downloader: Fetcher
     hooks: Submissions | None
     trouble: Callable[[Generation, BoardsError], None]
+    wake: Callable[[str], None]
+    addresses: Addresses | None
     flights: dict[str, Flight]
     critical: set["asyncio.Task[Any]"]
 
@@ -76,15 +86,20 @@ class Machine:
             outcome = await self._step(flight)
         except BoardsError as error:
             return await self._held_up(generation_id, flight, error)
-        if flight.generation.final or flight.generation.phase == "unknown":
-            self.flights.pop(generation_id, None)
+        if flight.generation.final or isinstance(outcome, Done):
+            self._leave(generation_id)
             return Done()
         return outcome
+
+    def _leave(self, generation_id: str) -> None:
+        flight = self.flights.pop(generation_id, None)
+        if flight is not None:
+            flight.leave()
 
     async def _take_up(self, generation_id: str) -> Flight | None:
         """A generation that this process does not know yet: of a crash, or of another process."""
         generation = await self.store.get(generation_id)
-        if generation is None or generation.final or generation.phase == "unknown":
+        if generation is None or generation.final:
             return None
         flight = await self.board(generation)
         # A wish to cancel that was committed before the flight was known is only in the store.
@@ -99,12 +114,19 @@ class Machine:
         Raises:
             BoardsError: Its generator is not installed any more, or has mistakes.
         """
-        flight = Flight(generation, self.compiled(generation.generator))
+        flight = Flight(generation, self.compiled(generation.generator), addresses=self.addresses)
         if generation.phase != "queued":
             attempts = await self.store.attempts(generation.id)
             flight.attempt = attempts[-1] if attempts else None
         self.flights[generation.id] = flight
         return flight
+
+    def job(self, flight: Flight) -> Job:
+        """What a stage is told of a flight."""
+        provider = flight.generation.provider
+        scope = flight.scope(self.client(provider).config)
+        read = functools.partial(read_file, self.storage, provider)
+        return Job(flight.generation, flight.compiled, scope, read)
 
     async def _step(self, flight: Flight) -> Again | Done:
         match flight.generation.phase:
@@ -113,9 +135,11 @@ class Machine:
             case "submitting":
                 return await submitting.recover(self, flight)
             case "waiting":
-                return await waiting.poll(self, flight)
+                return await waiting.wait(self, flight)
             case "fetching":
                 return await fetching.fetch(self, flight)
+            case "unknown":
+                return await recovering.look(self, flight)
             case _:
                 return Done()
 
@@ -136,7 +160,7 @@ class Machine:
         error.provider = error.provider or generation.provider
         _log.warning("held up", generation=generation.id, error=error.message)
         if isinstance(error, StoreError | StorageError):
-            self.flights.pop(generation_id, None)  # what the store has may be older than memory
+            self._leave(generation_id)  # what the store has may be older than memory
         self.trouble(generation, error)
         return Again(time.time() + _AFTER_TROUBLE)
 

@@ -1,35 +1,43 @@
 """One provider instance over HTTP: addresses, credentials, trust, and replies as values."""
 
 import base64
+import hashlib
+import hmac
 import json
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from attrs import frozen
+from attrs import evolve
 
+from boards.engine import sse
 from boards.engine.transport import (
     LostReplyError,
     Reply,
     ReplyTooLargeError,
     Request,
+    Socket,
     Transport,
     UnsentError,
+    unsilent,
 )
 from boards.engine.trust import TrustedHosts
 from boards.errors import ProviderError, ProviderErrorKind, UnavailableError
 from boards.logs import retries_to_logging
 from boards.settings import Settings
-from boards.spec.model import ProviderSpec, Retry
+from boards.spec.model import Auth, ProviderSpec, Retry
 from boards.spec.paths import ABSENT
 from boards.spec.replies import ReplyValue, compile_refusal
-from boards.spec.requests import Rendered
+from boards.spec.requests import FilePart, Rendered
 
-__all__ = ["TRANSPORT_ERRORS", "FilePart", "ProviderClient", "UnreadableReplyError"]
+__all__ = ["TRANSPORT_ERRORS", "ProviderClient", "UnreadableReplyError", "with_query"]
 
 MAX_REPLY: Final = 256 * 1024 * 1024
 """Bytes of an API reply, base64 media included."""
+_CLOCK_SKEW: Final = 5.0
+"""Seconds by which a provider's clock may be behind."""
 
 
 class UnreadableReplyError(Exception):
@@ -38,15 +46,6 @@ class UnreadableReplyError(Exception):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
-
-
-@frozen
-class FilePart:
-    """A file in a multipart body."""
-
-    name: str
-    mime: str
-    content: bytes
 
 
 class ProviderClient:
@@ -68,22 +67,35 @@ class ProviderClient:
         self._transport = transport
         self.trusted = TrustedHosts(spec)
         self._refusal = compile_refusal(spec.errors)
+        self._token: tuple[float, str] | None = None
+        self.authenticate: Callable[[Request], Awaitable[Request]] | None = None
+        """An adapter's own way to add credentials; None for what the spec says."""
 
     @property
     def config(self) -> Mapping[str, Any]:
         """The non-secret settings, ``config`` in specs."""
         return self.spec.config
 
-    def _key(self) -> str:
-        name = self.spec.config.get("api_key_env")
-        key: str | None = self._settings.secret(name) if isinstance(name, str) else None
-        if key is None:
+    def secret(self, variable: str) -> str | None:
+        """The value of a secret's environment variable; None where it is not set."""
+        return self._settings.secret(variable)
+
+    def named_secret(self, name: str) -> str:
+        """A secret by its name in the spec: ``api_key``, or one of ``secrets``.
+
+        Raises:
+            UnavailableError: It is not set.
+        """
+        config = self.spec.config.get("api_key_env")
+        variable = config if name == "api_key" else self.spec.secrets.get(name)
+        secret = self.secret(variable) if isinstance(variable, str) else None
+        if secret is None:
             raise UnavailableError(
-                f"{name or 'api_key_env'} is not set.",
-                remedy=self.spec.setup or f"Set {name}.",
+                f"{variable or name} is not set.",
+                remedy=self.spec.setup or f"Set {variable or name}.",
                 provider=self.name,
             )
-        return key
+        return secret
 
     def scrub(self, text: str) -> str:
         """A text without the provider's secrets."""
@@ -111,7 +123,18 @@ class ProviderClient:
             )
         return with_query(url, rendered.query)
 
-    def request(self, rendered: Rendered, *, fresh: bool = False) -> Request:
+    def check(self, rendered: Rendered) -> None:
+        """Make sure that a request could be sent: its host is trusted, its key is set.
+
+        Raises:
+            ProviderError: ``untrusted_url``.
+            UnavailableError: The key is not set.
+        """
+        self.url(rendered)
+        if rendered.authenticated and self.authenticate is None:
+            self.authenticated(Request(rendered.method, rendered.url))
+
+    async def request(self, rendered: Rendered, *, fresh: bool = False) -> Request:
         """The request with its body encoded and its credentials in place.
 
         Raises:
@@ -126,31 +149,51 @@ class ProviderClient:
             headers["Content-Type"] = content_type
         if "accept" not in given:
             headers["Accept"] = "application/json" if rendered.accept == "json" else "*/*"
-        if rendered.authenticated:
-            url = self._authenticate(url, headers)
-        return Request(rendered.method, url, headers, body, rendered.timeout, fresh)
+        request = Request(rendered.method, url, headers, body, rendered.timeout, fresh)
+        return await self._with_credentials(request) if rendered.authenticated else request
 
-    def _authenticate(self, url: str, headers: dict[str, str]) -> str:
+    async def _with_credentials(self, request: Request) -> Request:
+        if self.authenticate is None:
+            return self.authenticated(request)
+        return await self.authenticate(request)
+
+    def authenticated(self, request: Request) -> Request:
+        """A request with the credentials that ``auth`` in the spec says.
+
+        Raises:
+            UnavailableError: The key is not set.
+        """
         auth = self.spec.auth
         if auth is None or auth.kind == "none":
-            return url
-        key = self._key()
+            return request
+        key = self.named_secret("api_key")
         match auth.kind:
-            case "bearer":
-                headers["Authorization"] = f"Bearer {key}"
-            case "basic":
-                headers["Authorization"] = f"Basic {base64.b64encode(key.encode()).decode()}"
-            case "header":
-                headers[auth.name or "Authorization"] = f"{auth.prefix}{key}"
             case "query":
-                return with_query(url, ((auth.name or "key", key),))
-        return url
+                return evolve(request, url=with_query(request.url, ((auth.name or "key", key),)))
+            case "header":
+                name, value = auth.name or "Authorization", f"{auth.prefix}{key}"
+            case "basic":
+                name, value = "Authorization", f"Basic {base64.b64encode(key.encode()).decode()}"
+            case "jwt_hs256":
+                name, value = "Authorization", f"Bearer {self._jwt(auth, key)}"
+            case _:
+                name, value = "Authorization", f"Bearer {key}"
+        return evolve(request, headers={**request.headers, name: value})
 
-    def credentials(self) -> dict[str, str]:
-        """The headers that carry the credentials, for an output on the provider's own origin."""
-        headers: dict[str, str] = {}
-        self._authenticate("", headers)
-        return headers
+    def _jwt(self, auth: Auth, key: str) -> str:
+        """A token that is still good for a while (RFC 7519, HS256)."""
+        now = time.time()
+        if self._token is None or now > self._token[0]:
+            issuer = self.named_secret(auth.issuer) if auth.issuer is not None else None
+            claims = {"iss": issuer, "exp": int(now + auth.ttl), "nbf": int(now - _CLOCK_SKEW)}
+            if issuer is None:
+                del claims["iss"]
+            self._token = (now + auth.ttl / 2, jwt_hs256(claims, key))
+        return self._token[1]
+
+    async def credentials(self, url: str) -> Request:
+        """A GET of an output at the provider, with the credentials."""
+        return await self._with_credentials(Request("GET", url, {}))
 
     async def repeat(self, rendered: Rendered) -> ReplyValue:
         """Send a request that costs nothing, again and again as the provider's ``retry`` says.
@@ -164,7 +207,7 @@ class ProviderClient:
 
         retries_to_logging()
         retry = self.spec.retry or Retry()
-        request = self.request(rendered)
+        request = await self.request(rendered)
         async for attempt in stamina.retry_context(
             on=_pause,
             attempts=retry.max + 1,
@@ -219,7 +262,7 @@ class ProviderClient:
             UnreadableReplyError: A 2xx reply is not JSON where JSON was expected.
             ReplyTooLargeError: The reply has more than :data:`MAX_REPLY` bytes.
         """
-        return await self.send(self.request(rendered, fresh=fresh), rendered.accept)
+        return await self.send(await self.request(rendered, fresh=fresh), rendered.accept)
 
     async def send(self, request: Request, accept: str) -> ReplyValue:
         """Send a request and read the whole reply: see :meth:`exchange`."""
@@ -228,11 +271,49 @@ class ProviderClient:
             content = await reply.read(MAX_REPLY)
         finally:
             await reply.close()
-        return {
-            "status": reply.status,
-            "header": reply.headers,
-            "body": _decode(reply, content, accept),
-        }
+        return _reply_value(reply, _decode(reply, content, accept))
+
+    async def stream(self, rendered: Rendered) -> AsyncIterator[ReplyValue]:
+        """Server-sent events whose data is JSON, each as a reply.
+
+        A reply that is no stream is the only one. ``rendered.timeout`` is how long the stream may
+        be silent.
+
+        Raises:
+            UnsentError: Nothing was sent.
+            LostReplyError: The stream broke off, or fell silent.
+        """
+        request = await self.request(rendered)
+        headers = {**request.headers, "Accept": "text/event-stream"}
+        silence = request.timeout
+        reply = await self._transport.send(evolve(request, headers=headers, timeout=None))
+        try:
+            media = reply.headers.get("content-type", "").partition(";")[0].strip()
+            if reply.status >= 300 or media != "text/event-stream":
+                content = await reply.read(MAX_REPLY)
+                yield _reply_value(reply, _decode(reply, content, rendered.accept))
+                return
+            async for data in sse.data_of(unsilent(reply.chunks(), silence)):
+                try:
+                    body = json.loads(data)
+                except ValueError:
+                    continue  # [DONE], and tokens of a text
+                yield _reply_value(reply, body)
+        finally:
+            await reply.close()
+
+    async def connect(self, rendered: Rendered) -> Socket:
+        """Open a websocket to a trusted host.
+
+        Raises:
+            ProviderError: ``untrusted_url``.
+            UnsentError: No connection.
+        """
+        url = rendered.url
+        if rendered.base is not None:
+            url = f"{str(self.spec.config[rendered.base]).rstrip('/')}{url}"
+        self.url(evolve(rendered, url=_http_of(url), base=None))
+        return await self._transport.connect(url, rendered.timeout)
 
 
 TRANSPORT_ERRORS: Final = (
@@ -242,6 +323,28 @@ TRANSPORT_ERRORS: Final = (
     ReplyTooLargeError,
 )
 """All that :meth:`ProviderClient.send` raises when no readable reply came."""
+
+
+def _reply_value(reply: Reply, body: Any) -> dict[str, Any]:
+    return {"status": reply.status, "header": reply.headers, "body": body}
+
+
+def _http_of(url: str) -> str:
+    """The origin of a websocket as the http(s) one that it shares its trust with."""
+    return f"http{url.removeprefix('ws')}" if url.startswith(("ws:", "wss:")) else url
+
+
+def jwt_hs256(claims: Mapping[str, Any], key: str) -> str:
+    """A JSON Web Token (RFC 7519) signed with HMAC-SHA256."""
+
+    def part(content: bytes) -> str:
+        return base64.urlsafe_b64encode(content).decode().rstrip("=")
+
+    def section(value: Mapping[str, Any]) -> str:
+        return part(json.dumps(value, separators=(",", ":")).encode())
+
+    signed = f"{section({'alg': 'HS256', 'typ': 'JWT'})}.{section(claims)}"
+    return f"{signed}.{part(hmac.new(key.encode(), signed.encode(), hashlib.sha256).digest())}"
 
 
 def _pause(error: Exception) -> bool | float:

@@ -10,24 +10,30 @@ import hashlib
 import json
 import time
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import evolve
+from attrs import evolve, frozen
 
-from boards.engine import fetching, waiting
+from boards.adapters import Job
+from boards.engine import listening
+from boards.engine.accepting import accepted_as, answered, committed
 from boards.engine.files import FileForms
-from boards.engine.rest import TRANSPORT_ERRORS, FilePart, ProviderClient
+from boards.engine.recovering import lost
+from boards.engine.rest import TRANSPORT_ERRORS, ProviderClient
 from boards.engine.transport import UnsentError
-from boards.errors import ProviderError, StoreError, UnavailableError
+from boards.engine.webhooks import token_hash
+from boards.errors import ProviderError, UnavailableError
 from boards.events import Happening
-from boards.generations import Attempt, Outcome, Progress
+from boards.generations import Attempt, Outcome
+from boards.logs import Logger
 from boards.runner import Again, Done
 from boards.spec.compile import CompiledSubmit
 from boards.spec.model import Retry
 from boards.spec.paths import ABSENT
 from boards.spec.replies import Refusal, ReplyValue
-from boards.spec.requests import Rendered
+from boards.spec.requests import FilePart, Rendered
 from boards.spec.tokens import RenderError
 
 if TYPE_CHECKING:
@@ -36,8 +42,29 @@ if TYPE_CHECKING:
 
 __all__ = ["recover", "submit"]
 
+_log = Logger("boards.engine")
+
 _AMBIGUOUS_STATUS: Final = frozenset({502, 503, 504})
-_COMMIT_TRIES: Final = 6
+
+
+@frozen
+class _Sending:
+    """A submit on its way.
+
+    Attributes:
+        job: What the stages are told.
+        chosen: The variant; None where the provider's adapter submits.
+        rendered: Its request; None likewise.
+    """
+
+    job: Job
+    chosen: CompiledSubmit | None
+    rendered: Rendered | None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what would be sent, credentials aside."""
+        return _digest(self.job.input if self.rendered is None else self.rendered)
 
 
 async def submit(machine: "Machine", flight: "Flight") -> Again | Done:
@@ -45,28 +72,29 @@ async def submit(machine: "Machine", flight: "Flight") -> Again | Done:
     if flight.generation.canceling:
         return await machine.canceled(flight, upstream=False)
     client = machine.client(flight.generation.provider)
-    attempt = _new_attempt(flight, machine.store.epoch)
+    attempt = _new_attempt(machine, flight)
     try:
-        chosen, rendered = await _render(machine, flight, client, attempt)
-        client.request(rendered)  # credentials and trust, before anything is committed
+        sending = await _prepared(machine, flight, client, attempt)
+        if sending.rendered is not None:
+            client.check(sending.rendered)  # credentials and trust, before a commit
     except RenderError as error:
         return await machine.fail(flight, "invalid_input", str(error))
     except ProviderError as error:
         return await machine.fail(flight, error.kind, error.message, remedy=error.remedy)
     except UnavailableError as error:
         return await machine.fail(flight, "auth", error.message, remedy=error.remedy)
-    if (veto := await _vetoed(machine, flight, rendered)) is not None:
+    if (veto := await _vetoed(machine, flight, sending.rendered)) is not None:
         return await machine.fail(flight, "invalid_input", f"A plugin refused it: {veto}")
-    attempt = evolve(attempt, request_digest=_digest(rendered))
+    attempt = evolve(attempt, request_digest=sending.digest)
     async with machine.slots(flight.generation.provider):
         if flight.generation.canceling:
             return await machine.canceled(flight, upstream=False)
-        return await _uninterrupted(
-            machine, _send(machine, flight, client, chosen, rendered, attempt)
-        )
+        return await _uninterrupted(machine, _send(machine, flight, client, sending, attempt))
 
 
-async def _vetoed(machine: "Machine", flight: "Flight", rendered: Rendered) -> Exception | None:
+async def _vetoed(
+    machine: "Machine", flight: "Flight", rendered: Rendered | None
+) -> Exception | None:
     """What a plugin's ``boards_before_submit`` raised, if any did."""
     if machine.hooks is None:
         return None
@@ -78,66 +106,73 @@ async def _vetoed(machine: "Machine", flight: "Flight", rendered: Rendered) -> E
 
 
 async def recover(machine: "Machine", flight: "Flight") -> Again | Done:
-    """A submit whose process died: nobody knows whether it arrived.
+    """A submit whose answer is not committed: of a process that died, or still to be asked again.
 
-    With an idempotency key the same attempt is sent again; otherwise it stays unknown.
+    Where the provider knows a repeated submit, the same attempt is sent again; otherwise the job
+    is looked for.
     """
     attempt = flight.attempt
     if attempt is None or attempt.outcome in ("unsent", "refused"):
         await machine.commit(flight, "queued")
         return Again(0)
     if attempt.outcome == "accepted" and attempt.job is not None:
-        return await _committed(machine, flight, attempt, None)
+        return await committed(machine, flight, attempt, None)
+    reason = "the process ended during the submit"
     client = machine.client(flight.generation.provider)
+    stages = machine.stages(flight.generation.provider)
     try:
-        chosen, rendered = await _render(machine, flight, client, attempt)
+        sending = await _prepared(machine, flight, client, attempt)
     except (RenderError, ProviderError):
-        return await _unknown(machine, flight, attempt, "the process ended during the submit")
-    if chosen.idempotency is None or _digest(rendered) != attempt.request_digest:
-        return await _unknown(machine, flight, attempt, "the process ended during the submit")
+        return await lost(machine, flight, attempt, reason)
+    chosen = sending.chosen
+    recognised = chosen is not None and chosen.idempotency is not None
+    if not (recognised or stages.repeatable) or sending.digest != attempt.request_digest:
+        return await lost(machine, flight, attempt, reason)
     async with machine.slots(flight.generation.provider):
-        return await _uninterrupted(
-            machine, _answer(machine, flight, client, chosen, rendered, attempt)
-        )
+        return await _uninterrupted(machine, _answer(machine, flight, client, sending, attempt))
 
 
-def _new_attempt(flight: "Flight", epoch: int) -> Attempt:
+def _new_attempt(machine: "Machine", flight: "Flight") -> Attempt:
     number = flight.attempt.number + 1 if flight.attempt is not None else 1
+    own = str(uuid.uuid4())
+    addresses = machine.addresses if flight.compiled.run.webhook is not None else None
     return Attempt(
         generation_id=flight.generation.id,
         number=number,
-        uuid=str(uuid.uuid4()),
+        uuid=own,
         idempotency_key=f"{flight.generation.id}-{number}",
         request_digest="",
-        epoch=epoch,
+        epoch=machine.store.epoch,
         intent_at=time.time(),
+        token_hash=None if addresses is None else token_hash(addresses.token(own)),
     )
 
 
-async def _render(
+async def _prepared(
     machine: "Machine", flight: "Flight", client: ProviderClient, attempt: Attempt
-) -> tuple[CompiledSubmit, Rendered]:
-    """The request of the variant that fits, its files prepared."""
+) -> _Sending:
+    """The request of the variant that fits, its files ready."""
     before, flight.attempt = flight.attempt, attempt
     try:
-        scope = flight.scope(client.config)
+        job = machine.job(flight)
     finally:
         flight.attempt = before
-    forms = FileForms(client, machine.storage, scope)
-    scope["files"] = forms
-    chosen = flight.compiled.choose_submit(scope)
+    chosen = flight.compiled.choose_submit(job.scope)
+    if chosen is None:
+        return _Sending(job, None, None)
+    stages = machine.stages(flight.generation.provider)
+    forms = FileForms(client, machine.storage, partial(stages.upload, job))
+    scope = {**job.scope, "files": forms}
     rendered = chosen.request.render(scope)
     if await forms.prepare():
         rendered = chosen.request.render(scope)
     if chosen.idempotency is not None and chosen.idempotency.header is not None:
         headers = {**rendered.headers, chosen.idempotency.header: attempt.idempotency_key}
         rendered = evolve(rendered, headers=headers)
-    return chosen, rendered
+    return _Sending(job, chosen, await stages.prepare(job, rendered))
 
 
-def _digest(rendered: Rendered) -> str:
-    """SHA-256 of what would be sent, credentials aside."""
-
+def _digest(sent: Rendered | Mapping[str, Any]) -> str:
     def plain(value: Any) -> Any:
         if value is ABSENT:
             return None
@@ -145,16 +180,18 @@ def _digest(rendered: Rendered) -> str:
             return hashlib.sha256(value.content).hexdigest()
         return str(value)
 
-    told = [
-        rendered.method,
-        rendered.base,
-        rendered.url,
-        rendered.query,
-        plain(rendered.json) if rendered.json is ABSENT else rendered.json,
-        rendered.form,
-        rendered.multipart,
-        rendered.body,
-    ]
+    told: Any = sent
+    if isinstance(sent, Rendered):
+        told = [
+            sent.method,
+            sent.base,
+            sent.url,
+            sent.query,
+            plain(sent.json) if sent.json is ABSENT else sent.json,
+            sent.form,
+            sent.multipart,
+            sent.body,
+        ]
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=plain).encode()).hexdigest()
 
 
@@ -172,8 +209,7 @@ async def _send(
     machine: "Machine",
     flight: "Flight",
     client: ProviderClient,
-    chosen: CompiledSubmit,
-    rendered: Rendered,
+    sending: _Sending,
     attempt: Attempt,
 ) -> Again | Done:
     """Commit the intent, then send."""
@@ -181,45 +217,66 @@ async def _send(
         flight, "submitting", Happening("submitting", {"attempt": attempt.number}), attempt=attempt
     ):
         return Again(0)
-    return await _answer(machine, flight, client, chosen, rendered, attempt)
+    return await _answer(machine, flight, client, sending, attempt)
 
 
 async def _answer(
     machine: "Machine",
     flight: "Flight",
     client: ProviderClient,
-    chosen: CompiledSubmit,
-    rendered: Rendered,
+    sending: _Sending,
     attempt: Attempt,
 ) -> Again | Done:
     """Send a submit whose intent is committed, and commit what comes of it."""
+    chosen = sending.chosen
     try:
-        reply = await client.exchange(rendered, fresh=True)
+        reply = await _asked(machine, flight, sending)
     except UnsentError as error:
+        ended = _ended(attempt, "unsent")
+        told = client.explain(error)
         if error.forbidden is not None:
-            told = client.explain(error)
             return await machine.fail(
-                flight,
-                told.kind,
-                told.message,
-                remedy=told.remedy,
-                attempt=_ended(attempt, "unsent"),
+                flight, told.kind, told.message, remedy=told.remedy, attempt=ended
             )
-        return await _retry_later(
-            machine, flight, client, _ended(attempt, "unsent"), client.explain(error).message, None
-        )
+        return await _retry_later(machine, flight, client, ended, told.message, None)
     except TRANSPORT_ERRORS as error:
-        if chosen.idempotency is not None and flight.failures < _tries(client):
+        recognised = chosen is not None and chosen.idempotency is not None
+        if recognised and flight.failures < _tries(client):
             flight.failures += 1
             return Again(time.time() + _backoff(client, flight.failures))
-        return await _unknown(machine, flight, attempt, client.scrub(str(error)))
-    if chosen.conflict is not None and chosen.conflict(reply, {}):
-        refusal = None
+        return await lost(machine, flight, attempt, client.scrub(str(error)))
+    except UnavailableError as error:
+        ended = _ended(attempt, "unsent")
+        return await machine.fail(flight, "auth", error.message, remedy=error.remedy, attempt=ended)
+    except ProviderError as error:  # an adapter's word: nothing runs
+        refusal = Refusal(error.kind, error.message, error.retry_after, refused=error.retryable)
+        return await _refused(machine, flight, client, attempt, error.status or 400, refusal)
+    except Exception as error:  # an adapter's mistake: it may have begun something
+        _log.exception("a submit failed", generation=flight.generation.id)
+        return await machine.fail(
+            flight,
+            "provider",
+            client.scrub(f"The adapter of {client.name} failed: {type(error).__name__}: {error}"),
+            maybe_charged=not machine.stages(client.name).repeatable,
+            attempt=_ended(attempt, "refused"),
+        )
+    reply = {**reply, "scope": sending.job.scope}
+    conflict = chosen.conflict if chosen is not None else None
+    if conflict is not None and conflict(reply, sending.job.scope):
+        refusal_ = None
     else:
-        refusal = flight.compiled.refusal(reply)
-    if refusal is not None:
-        return await _refused(machine, flight, client, attempt, reply, refusal)
+        refusal_ = flight.compiled.refusal(reply)
+    if refusal_ is not None:
+        return await _refused(machine, flight, client, attempt, reply["status"], refusal_)
     return await _accepted(machine, flight, chosen, attempt, reply)
+
+
+async def _asked(machine: "Machine", flight: "Flight", sending: _Sending) -> ReplyValue:
+    """The answer to a submit, by whatever way it goes."""
+    if flight.compiled.websocket is not None and sending.rendered is not None:
+        return await listening.submit(machine, flight, sending.job, sending.rendered)
+    stages = machine.stages(flight.generation.provider)
+    return await stages.submit(sending.job, sending.rendered)
 
 
 def _ended(attempt: Attempt, outcome: Outcome, **facts: Any) -> Attempt:
@@ -240,11 +297,10 @@ async def _refused(
     flight: "Flight",
     client: ProviderClient,
     attempt: Attempt,
-    reply: ReplyValue,
+    status: int,
     refusal: Refusal,
 ) -> Again | Done:
     """The provider answered with an error."""
-    status = reply["status"]
     message = client.scrub(refusal.message)
     if refusal.refused:
         return await _retry_later(
@@ -252,7 +308,7 @@ async def _refused(
             kind=refusal.kind,
         )  # fmt: skip
     if status in _AMBIGUOUS_STATUS and not refusal.declared:
-        return await _unknown(machine, flight, attempt, message)
+        return await lost(machine, flight, attempt, message)
     return await machine.fail(
         flight,
         refusal.kind,
@@ -287,114 +343,22 @@ async def _retry_later(
     return Again(due)
 
 
-async def _unknown(
-    machine: "Machine", flight: "Flight", attempt: Attempt, reason: str
-) -> Again | Done:
-    """Whether the submit arrived cannot be told: a live state, shown and never repeated."""
-    await machine.commit(
-        flight,
-        "unknown",
-        Happening("unknown", {"reason": reason}),
-        attempt=_ended(attempt, "ambiguous"),
-    )
-    return Done()
-
-
 async def _accepted(
     machine: "Machine",
     flight: "Flight",
-    chosen: CompiledSubmit,
+    chosen: CompiledSubmit | None,
     attempt: Attempt,
     reply: ReplyValue,
 ) -> Again | Done:
     """A 2xx reply: keep what it tells of the job, durably, before anything else."""
     compiled = flight.compiled
     if compiled.run.synchronous:
-        attempt = _ended(attempt, "accepted", provider_job_id=attempt.uuid)
-        return await _result(machine, flight, attempt, reply)
-    job: Any = chosen.capture(reply) if chosen.captures else reply["body"]
+        return await answered(machine, flight, attempt, reply)
+    captures = chosen.captures if chosen is not None else ()
+    job: Any = chosen.capture(reply) if chosen is not None and captures else reply["body"]
     if job is None or not compiled.job_suffices(job):
-        return await _unknown(
+        return await lost(
             machine, flight, attempt, "the provider accepted it without telling the job's id"
         )
-    job_id = _job_id(chosen, job, attempt)
-    return await _committed(
-        machine, flight, _ended(attempt, "accepted", job=job, provider_job_id=job_id), reply
-    )
-
-
-def _job_id(chosen: CompiledSubmit, job: Any, attempt: Attempt) -> str:
-    told = job.get("id") if isinstance(job, dict) else None
-    if told is None and chosen.captures:
-        told = job[chosen.captures[0][0]]
-    return str(told) if isinstance(told, str | int) else attempt.uuid
-
-
-async def _committed(
-    machine: "Machine", flight: "Flight", attempt: Attempt, reply: ReplyValue | None
-) -> Again | Done:
-    """Commit the provider's job id, whatever it takes; then see what the reply already tells."""
-    compiled = flight.compiled
-    now = time.time()
-    status = "queued"
-    if reply is not None and compiled.status is not None:
-        status = compiled.status(reply, True)[0] or "queued"
-    progress = Progress("running" if status != "queued" else "queued")
-    await _insist(
-        machine,
-        flight,
-        attempt,
-        Happening("submitted", {"provider_job_id": attempt.provider_job_id}),
-        provider_job_id=attempt.provider_job_id,
-        submitted_at=now,
-        progress=progress,
-    )
-    flight.failures = 0
-    if flight.generation.phase != "waiting":
-        return Again(0)
-    if reply is not None:
-        flight.previous = reply["body"]
-        if status in ("succeeded", "failed", "canceled"):
-            return await waiting.judge(machine, flight, reply, submitted=True)
-    return Again(now + waiting.interval(flight))
-
-
-async def _insist(
-    machine: "Machine", flight: "Flight", attempt: Attempt, happening: Happening, **changes: Any
-) -> None:
-    """Commit the acceptance; a store that fails for a moment must not lose a paid job."""
-    for tried in range(_COMMIT_TRIES):
-        try:
-            if not await machine.commit(flight, "waiting", happening, attempt=attempt, **changes):
-                await machine.store.attempt_result(
-                    attempt,
-                    provider_job_id=attempt.provider_job_id,
-                    job=attempt.job,
-                    outcome="accepted",
-                )
-        except StoreError:
-            if tried == _COMMIT_TRIES - 1:
-                raise
-            await asyncio.sleep(0.5 * 2**tried)
-        else:
-            return
-
-
-async def _result(
-    machine: "Machine", flight: "Flight", attempt: Attempt, reply: ReplyValue
-) -> Again | Done:
-    """A synchronous generator: the reply is the result."""
-    compiled = flight.compiled
-    if compiled.status is not None:
-        status, raw = compiled.status(reply, True)
-        if status == "failed" or status is None:
-            kind, message = compiled.failure(reply)
-            if status is None:
-                message = f"the reply has the unknown status {raw!r}"
-            return await machine.fail(flight, kind, message, attempt=attempt)
-    found = compiled.outputs(reply)
-    if not found:
-        return await machine.fail(
-            flight, "provider", "the reply has no output", maybe_charged=True, attempt=attempt
-        )
-    return await fetching.announce(machine, flight, found, attempt=attempt)
+    names = tuple(name for name, _ in captures)
+    return await committed(machine, flight, accepted_as(attempt, job, names), reply)

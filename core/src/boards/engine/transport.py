@@ -7,6 +7,7 @@ for adapters and for tests.
 import asyncio
 import contextlib
 import io
+import json
 import socket
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -27,13 +28,17 @@ __all__ = [
     "Reply",
     "ReplyTooLargeError",
     "Request",
+    "Socket",
     "Transport",
     "UnsentError",
+    "unsilent",
 ]
 
 _CHUNK: Final = 65_536
 _CONNECT_SECONDS: Final = 15.0
 _LARGE_BODY: Final = 524_288
+_HEARTBEAT: Final = 30.0
+_MAX_FRAME: Final = 64 * 1024 * 1024
 
 
 class UnsentError(Exception):
@@ -104,6 +109,23 @@ class Reply(Protocol):
         """Release the connection, also in the middle of a body."""
 
 
+class Socket(Protocol):
+    """An open websocket whose frames are JSON texts."""
+
+    async def send(self, frame: Any) -> None:
+        """Send one frame. Raises :class:`LostReplyError` where the connection is gone."""
+
+    async def receive(self) -> Any:
+        """The next frame; frames that are no JSON are passed over.
+
+        Raises:
+            LostReplyError: The connection is gone.
+        """
+
+    async def close(self) -> None:
+        """Close the connection."""
+
+
 class Transport(Protocol):
     """Sends requests. Never repeats one, never follows a redirect, keeps no cookies."""
 
@@ -113,6 +135,13 @@ class Transport(Protocol):
         Raises:
             UnsentError: Nothing was sent.
             LostReplyError: Something was sent, and no reply came.
+        """
+
+    async def connect(self, url: str, seconds: float | None) -> Socket:
+        """Open a websocket at a ``wss`` or ``ws`` URL.
+
+        Raises:
+            UnsentError: There is no connection.
         """
 
     async def close(self) -> None:
@@ -156,6 +185,20 @@ class AiohttpTransport:
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             raise _explained(error, sending, request) from error
         return _AiohttpReply(response)
+
+    async def connect(self, url: str, seconds: float | None) -> Socket:
+        sending = _Sending()
+        request = Request("GET", url, timeout=seconds)
+        try:
+            async with asyncio.timeout(seconds):
+                socket_ = await self._session(fresh=True).ws_connect(
+                    URL(url, encoded=True), heartbeat=_HEARTBEAT, max_msg_size=_MAX_FRAME
+                )
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            # Whatever was said so far was only the handshake.
+            told = _explained(error, sending, request)
+            raise UnsentError(str(told), forbidden=getattr(told, "forbidden", None)) from error
+        return _AiohttpSocket(socket_)
 
     def _session(self, *, fresh: bool) -> aiohttp.ClientSession:
         session = self._fresh if fresh else self._kept
@@ -265,6 +308,60 @@ class _AiohttpReply:
         self._response.close()
 
 
+class _AiohttpSocket:
+    """A websocket of aiohttp."""
+
+    def __init__(self, socket_: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket_
+
+    async def send(self, frame: Any) -> None:
+        with _reading():
+            await self._socket.send_str(json.dumps(frame, ensure_ascii=False))
+
+    async def receive(self) -> Any:
+        while True:
+            with _reading():
+                message = await self._socket.receive()
+            if message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
+                try:
+                    return json.loads(message.data)
+                except ValueError:
+                    continue
+            if message.type in _ENDS:
+                raise LostReplyError(f"the websocket was closed ({self._socket.close_code})")
+
+    async def close(self) -> None:
+        await self._socket.close()
+
+
+_ENDS: Final = frozenset(
+    {
+        aiohttp.WSMsgType.CLOSE,
+        aiohttp.WSMsgType.CLOSING,
+        aiohttp.WSMsgType.CLOSED,
+        aiohttp.WSMsgType.ERROR,
+    }
+)
+
+
+async def unsilent(chunks: AsyncIterator[bytes], silence: float | None) -> AsyncIterator[bytes]:
+    """Chunks, as long as each comes within so many seconds.
+
+    Raises:
+        LostReplyError: One does not.
+    """
+    iterator = aiter(chunks)
+    while True:
+        try:
+            async with asyncio.timeout(silence):
+                chunk = await anext(iterator)
+        except StopAsyncIteration:
+            return
+        except TimeoutError as error:
+            raise LostReplyError(f"nothing came for {silence:g} s") from error
+        yield chunk
+
+
 @contextlib.contextmanager
 def _reading() -> Any:
     try:
@@ -307,6 +404,9 @@ class HttpxTransport:
         except (httpx.TransportError, TimeoutError) as error:
             raise LostReplyError(f"{outgoing.url.host}: {error or type(error).__name__}") from error
         return _HttpxReply(response)
+
+    async def connect(self, url: str, seconds: float | None) -> Socket:
+        raise UnsentError(f"httpx opens no websockets: {url}")
 
     async def close(self) -> None:
         await self._transport.aclose()

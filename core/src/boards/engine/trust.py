@@ -1,6 +1,7 @@
 """Where a provider's credentials may go, and where its status URLs may point."""
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from yarl import URL
 
@@ -9,6 +10,8 @@ from boards.spec.model import ProviderSpec
 __all__ = ["TrustedHosts", "origin"]
 
 Origin = tuple[str, str, int]
+
+_UPGRADED: Final = re.compile(r"^ws(?=s?:)")
 
 
 def origin(url: str) -> Origin | None:
@@ -33,8 +36,11 @@ class TrustedHosts:
     """
 
     def __init__(self, provider: ProviderSpec) -> None:
+        # A websocket is trusted, and asked for, by the http(s) origin that it is upgraded from.
         self._origins = {
-            found for value in _strings(provider.config) if (found := origin(value)) is not None
+            found
+            for value in _strings(provider.config)
+            if (found := origin(_UPGRADED.sub("http", value, count=1))) is not None
         }
         self._patterns = tuple(pattern.lower() for pattern in provider.hosts)
 

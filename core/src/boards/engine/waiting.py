@@ -9,22 +9,27 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 
-from boards.engine import fetching
-from boards.engine.rest import TRANSPORT_ERRORS, ProviderClient
+from boards.adapters import Adapter
+from boards.engine import fetching, listening
+from boards.engine.flight import Heard
+from boards.engine.rest import TRANSPORT_ERRORS
 from boards.errors import ProviderError, UnavailableError
 from boards.events import Happening
 from boards.generations import Progress
 from boards.logs import Logger
 from boards.runner import Again, Done
-from boards.spec.replies import ReplyValue
-from boards.spec.requests import CompiledRequest
+from boards.spec.paths import ABSENT
+from boards.spec.replies import Refusal, ReplyValue
 from boards.spec.tokens import RenderError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from boards.adapters import Job
     from boards.engine.flight import Flight
     from boards.engine.machine import Machine
 
-__all__ = ["interval", "judge", "poll"]
+__all__ = ["interval", "judge", "wait"]
 
 _log = Logger("boards.engine")
 
@@ -35,35 +40,92 @@ _PATIENT: Final = frozenset({"rate_limited", "transient", "timeout", "auth", "qu
 _YOUNG: Final = 30.0
 """Seconds after acceptance in which a provider may not know its own job yet."""
 _MOST_LINES: Final = 200
+_SAFETY: Final = 30.0
+"""Seconds between polls while somebody listens: what was missed is found so."""
 
 
 def interval(flight: "Flight") -> float:
     """Seconds to the next poll, by the spec's ``every``, ``backoff`` and ``max_every``."""
     poll = flight.compiled.run.poll
     if poll is None:
-        return 1.0
+        return 1.0  # an adapter's own look, or a stream that is not open yet
     wait = min(poll.every * poll.backoff ** min(flight.polls, 64), max(poll.max_every, poll.every))
+    if flight.attempt is not None and flight.attempt.token_hash is not None:
+        wait = max(wait, poll.max_every)  # a webhook comes first; this is the safety net
     return wait * random.uniform(0.95, 1.05)  # noqa: S311  # jitter
 
 
-async def poll(machine: "Machine", flight: "Flight") -> Again | Done:
-    """Ask the provider how the job is."""
-    client = machine.client(flight.generation.provider)
+async def wait(machine: "Machine", flight: "Flight") -> Again | Done:
+    """One look at an accepted job: what was heard of it, else what the provider says when asked."""
     late = _late(flight)
     if late:
-        await _cancel_upstream(flight, client)
+        await _cancel_upstream(machine, flight)
         return await machine.fail(flight, "timeout", late, phase="expired", maybe_charged=True)
     if flight.generation.canceling and not flight.cancel_sent:
-        if flight.compiled.cancel is None:
+        if not _cancelable(machine, flight):
             return await machine.canceled(flight, upstream=False)
-        await _cancel_upstream(flight, client)
+        await _cancel_upstream(machine, flight)
         flight.polls = 0
-    request = flight.compiled.poll
-    assert request is not None  # noqa: S101  # a synchronous generator never waits
-    reply = await _ask(machine, flight, client, request)
+    asked = False
+    while flight.inbox:
+        outcome = await _judge_heard(machine, flight, flight.inbox.popleft())
+        if flight.generation.phase != "waiting":
+            return outcome or Again(0)
+        asked = asked or outcome is None
+    if not asked and time.time() >= flight.listen_at and listening.begin(machine, flight):
+        quiet = time.monotonic() - flight.heard_at
+        if flight.compiled.poll is None or quiet < _SAFETY:
+            return Again(time.time() + max(_SAFETY - quiet, 1.0))
+        flight.heard_at = time.monotonic()  # it fell silent: ask, then listen on
+    if flight.compiled.poll is None and not _adapted(machine, flight):
+        return _listen_later(flight)
+    reply = await _ask(machine, flight, machine.stages(flight.generation.provider).status)
     if isinstance(reply, Again | Done):
         return reply
     return await judge(machine, flight, reply, submitted=False)
+
+
+def _adapted(machine: "Machine", flight: "Flight") -> bool:
+    """Whether the provider's adapter, not the spec, says how a job is."""
+    stages = machine.stages(flight.generation.provider)
+    return flight.compiled.run.type == "adapter" and isinstance(stages, Adapter)
+
+
+def _cancelable(machine: "Machine", flight: "Flight") -> bool:
+    stages = machine.stages(flight.generation.provider)
+    if isinstance(stages, Adapter) and type(stages).cancel is not Adapter.cancel:
+        return True
+    return flight.compiled.cancel is not None
+
+
+def _listen_later(flight: "Flight") -> Again:
+    """Nobody listens, and there is no other way to hear of the job."""
+    first, most = _AFTER_OUTAGE
+    flight.listen_at = time.time() + min(first * 2 ** min(flight.failures, 16), most)
+    return Again(flight.listen_at)
+
+
+async def _judge_heard(machine: "Machine", flight: "Flight", heard: Heard) -> Again | Done | None:
+    """Do what a reply that nobody asked for calls for; None where it only means: ask."""
+    reply = {**heard.reply, "scope": machine.job(flight).scope}
+    compiled = flight.compiled
+    if not heard.webhook:
+        refusal = compiled.refusal(reply)
+        if refusal is None:
+            return await judge(machine, flight, reply, submitted=False)
+        return await _refused(machine, flight, reply, refusal)
+    webhook = compiled.run.webhook
+    if webhook is None or webhook.then != "accept" or compiled.webhook_status is None:
+        return None
+    status, _ = compiled.webhook_status(reply, False)
+    if status != "succeeded":
+        return None  # the poll tells the rest in the words that the spec knows
+    flight.previous = reply["body"]
+    if compiled.webhook_body is None:
+        return await _succeeded(machine, flight, reply)
+    body = compiled.webhook_body(reply)
+    found = compiled.outputs({**reply, "body": body}) if body is not ABSENT else []
+    return await fetching.announce(machine, flight, found) if found else None
 
 
 def _late(flight: "Flight") -> str:
@@ -77,26 +139,24 @@ def _late(flight: "Flight") -> str:
     return ""
 
 
-async def _cancel_upstream(flight: "Flight", client: ProviderClient) -> None:
+async def _cancel_upstream(machine: "Machine", flight: "Flight") -> None:
     """Ask the provider to cancel; what it says is believed at the next poll."""
     flight.cancel_sent = True
-    cancel = flight.compiled.cancel
-    if cancel is None:
-        return
     try:
-        await client.repeat(cancel.render(flight.scope(client.config)))
+        await machine.stages(flight.generation.provider).cancel(machine.job(flight))
     except (ProviderError, UnavailableError, RenderError) as error:
         flight.cancel_sent = isinstance(error, ProviderError) and not error.retryable
         _log.info("cancel not accepted", generation=flight.generation.id, error=str(error))
 
 
 async def _ask(
-    machine: "Machine", flight: "Flight", client: ProviderClient, request: CompiledRequest
+    machine: "Machine", flight: "Flight", stage: "Callable[[Job], Awaitable[ReplyValue]]"
 ) -> ReplyValue | Again | Done:
-    """Send a request about an accepted job; a reply that is no error, or what to do next."""
+    """Have a stage ask about an accepted job; a reply that is no error, or what to do next."""
+    client = machine.client(flight.generation.provider)
     try:
-        rendered = request.render(flight.scope(client.config))
-        reply = await client.exchange(rendered)
+        job = machine.job(flight)
+        reply = await stage(job)
     except TRANSPORT_ERRORS as error:
         told = client.explain(error)
         if told.kind == "untrusted_url":
@@ -107,14 +167,24 @@ async def _ask(
             flight, "provider", f"The reply does not fit the spec: {error}", maybe_charged=True
         )
     except ProviderError as error:
+        if error.retryable:
+            return await _ask_again(machine, flight, error.message, error.retry_after)
         return await machine.fail(
             flight, error.kind, error.message, remedy=error.remedy, maybe_charged=True
         )
+    reply = {**reply, "scope": job.scope}
     refusal = flight.compiled.refusal(reply)
     if refusal is None:
         flight.failures = 0
         return reply
-    message = client.scrub(refusal.message)
+    return await _refused(machine, flight, reply, refusal)
+
+
+async def _refused(
+    machine: "Machine", flight: "Flight", reply: ReplyValue, refusal: Refusal
+) -> Again | Done:
+    """A reply about an accepted job that is an error: ask again, or believe it."""
+    message = machine.client(flight.generation.provider).scrub(refusal.message)
     if refusal.kind in _PATIENT or (
         refusal.kind == "not_found" and not refusal.declared and _young(flight)
     ):
@@ -209,14 +279,15 @@ async def _advance(machine: "Machine", flight: "Flight", status: Any, reply: Rep
 async def _succeeded(machine: "Machine", flight: "Flight", reply: ReplyValue) -> Again | Done:
     """Read the result and announce its outputs."""
     compiled = flight.compiled
-    if compiled.result is not None:
-        client = machine.client(flight.generation.provider)
-        answer = await _ask(machine, flight, client, compiled.result)
+    stages = machine.stages(flight.generation.provider)
+    if compiled.result is not None or isinstance(stages, Adapter):
+        told = reply
+        answer = await _ask(machine, flight, lambda job: stages.result(job, told))
         if isinstance(answer, Again | Done):
             return answer
         reply = answer
         flight.previous = reply["body"]
-    found = compiled.outputs(reply)
+    found = await stages.outputs(machine.job(flight), reply)
     if not found:
         return await machine.fail(
             flight,

@@ -7,9 +7,17 @@ from attrs import evolve, frozen
 
 from boards.spec.inputs import InputSchema
 from boards.spec.merge import effective
-from boards.spec.model import Deadline, GeneratorSpec, Idempotency, ProviderSpec
+from boards.spec.model import (
+    Deadline,
+    GeneratorSpec,
+    Idempotency,
+    ProviderSpec,
+    Reconcile,
+    RequestSpec,
+    WebSocket,
+)
 from boards.spec.operators import compile_body
-from boards.spec.paths import ABSENT, first
+from boards.spec.paths import ABSENT, first, values
 from boards.spec.predicates import Test, compile_predicate
 from boards.spec.replies import (
     ReplyValue,
@@ -20,9 +28,9 @@ from boards.spec.replies import (
     compile_status,
 )
 from boards.spec.requests import CompiledRequest, tokens_of
-from boards.spec.tokens import Scope, compile_template, compile_token
+from boards.spec.tokens import Scope, Template, compile_template, compile_token
 
-__all__ = ["CompiledGenerator", "CompiledSubmit"]
+__all__ = ["CompiledGenerator", "CompiledReconcile", "CompiledSocket", "CompiledSubmit"]
 
 
 @frozen
@@ -41,6 +49,42 @@ class CompiledSubmit:
         if any(value is ABSENT or value is None for value in kept.values()):
             return None
         return kept
+
+
+class CompiledSocket:
+    """The frames of a websocket: those that open it, and which of those that come are the job's."""
+
+    def __init__(self, spec: WebSocket) -> None:
+        target = RequestSpec(url=spec.url, path=spec.path, base=spec.base, place=spec.place)
+        self.request = CompiledRequest(target)
+        self.open = tuple(compile_body(body) for body in spec.open)
+        self.match = compile_predicate(spec.match)
+
+
+class CompiledReconcile:
+    """How a job is found whose submit reply was lost."""
+
+    def __init__(self, spec: Reconcile, headers: Mapping[str, Template]) -> None:
+        self.request = CompiledRequest(spec, headers)
+        self.each = values(spec.each)
+        self.next = first(spec.next) if spec.next is not None else None
+        self.max_pages = spec.max_pages
+        self.where = compile_predicate(spec.where)
+        self.captures = tuple((name, first(path)) for name, path in spec.capture.items())
+
+    def matches(self, page: ReplyValue, scope: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """What is captured of each element of a page that is, or may be, the job."""
+        found = []
+        for element in self.each(page):
+            if isinstance(element, dict) and self.where(element, {**scope, "item": element}):
+                kept = {name: at(element) for name, at in self.captures}
+                if all(value is not ABSENT and value is not None for value in kept.values()):
+                    found.append(kept or element)
+        return found
+
+
+def _request(spec: RequestSpec | None, headers: Mapping[str, Template]) -> CompiledRequest | None:
+    return CompiledRequest(spec, headers) if spec is not None else None
 
 
 class CompiledGenerator:
@@ -76,17 +120,32 @@ class CompiledGenerator:
             )
             for submit in run.submit
         )
-        self.poll = CompiledRequest(run.poll, headers) if run.poll is not None else None
-        self.result = CompiledRequest(run.result, headers) if run.result is not None else None
-        self.cancel = CompiledRequest(run.cancel, headers) if run.cancel is not None else None
+        self.poll = _request(run.poll, headers)
+        self.stream = _request(run.stream, headers)
+        self.websocket = CompiledSocket(run.websocket) if run.websocket is not None else None
+        self.result = _request(run.result, headers)
+        self.cancel = _request(run.cancel, headers)
+        self.reconcile = (
+            CompiledReconcile(run.reconcile, headers) if run.reconcile is not None else None
+        )
         self.status = compile_status(run.status) if run.status is not None else None
+        self.webhook_status = (
+            compile_status(run.webhook.status)
+            if run.webhook is not None and run.webhook.status is not None
+            else self.status
+        )
+        self.webhook_body = (
+            first(run.webhook.body_at)
+            if run.webhook is not None and run.webhook.body_at is not None
+            else None
+        )
         self.refusal = compile_refusal(run.errors)
         self.progress = compile_progress(run.progress)
         self.failure = compile_failure(run.failure)
-        self.outputs = compile_extract(run.extract, spec.artifact_type)
+        self.outputs = compile_extract(run.extract, spec.artifact_type, headers)
         self._needs = [
             compile_token(evolve(token, optional=True))
-            for request in (run.poll, run.result)
+            for request in (run.poll, run.stream, run.result)
             for token in tokens_of(request)
             if token.root == "job"
         ]
@@ -111,12 +170,15 @@ class CompiledGenerator:
                 derived[name] = value
         return complete
 
-    def choose_submit(self, scope: Scope) -> CompiledSubmit:
-        """The first variant whose ``when`` holds; the last has none."""
+    def choose_submit(self, scope: Scope) -> CompiledSubmit | None:
+        """The first variant whose ``when`` holds; the last has none.
+
+        None where the spec has no submit: the provider's adapter does it.
+        """
         for submit in self.submits:
             if submit.when is None or submit.when(scope, scope):
                 return submit
-        return self.submits[-1]
+        return None
 
     def estimate(self, scope: Scope) -> tuple[float, str, float] | None:
         """US dollars, unit and quantity by the spec's list price; None where it has none."""

@@ -1,7 +1,8 @@
 """What a reply means: refused, how far, failed how, which outputs. Pure, compiled once.
 
 A reply is a mapping of ``body`` (JSON, text or bytes), ``header`` (lower-case names) and
-``status``: what response paths start at.
+``status``: what response paths start at. Beside them ``scope`` may have the roots of the tokens
+that it is compared with.
 """
 
 import json
@@ -25,6 +26,8 @@ from boards.spec.model import (
 )
 from boards.spec.paths import ABSENT, Path, first, members, parse_path, values
 from boards.spec.predicates import compile_predicate
+from boards.spec.requests import CompiledRequest
+from boards.spec.tokens import Scope, Template
 
 __all__ = [
     "Found",
@@ -39,6 +42,7 @@ __all__ = [
 ]
 
 ReplyValue = Mapping[str, Any]
+_NO_SCOPE: Final[Scope] = {}
 
 Normalised = Literal["queued", "running", "succeeded", "failed", "canceled"]
 
@@ -89,7 +93,7 @@ def compile_refusal(rules: tuple[ErrorRule, ...]) -> Callable[[ReplyValue], Refu
 
     def refusal(reply: ReplyValue) -> Refusal | None:
         for rule, test, message_at, after_at in compiled:
-            if test(reply, {}):
+            if test(reply, _scope(reply)):
                 told = message_at(reply) if message_at is not None else ABSENT
                 after = _seconds(after_at(reply)) if after_at is not None else None
                 return Refusal(
@@ -106,6 +110,11 @@ def compile_refusal(rules: tuple[ErrorRule, ...]) -> Callable[[ReplyValue], Refu
         return Refusal(kind, message_in(reply), _retry_after(reply), refused=status == 429)
 
     return refusal
+
+
+def _scope(reply: ReplyValue) -> Scope:
+    scope: Scope = reply.get("scope", _NO_SCOPE)
+    return scope
 
 
 def _seconds(value: Any) -> float | None:
@@ -170,7 +179,7 @@ def compile_status(
     judge = _compile_rules(status) if status.rules else _compile_map(status)
 
     def normalised(reply: ReplyValue, submitted: bool) -> tuple[Normalised | None, str]:
-        if fail_if is not None and fail_if(reply, {}):
+        if fail_if is not None and fail_if(reply, _scope(reply)):
             return "failed", "fail_if"
         return judge(reply, submitted)
 
@@ -186,7 +195,7 @@ def _compile_rules(status: StatusSpec) -> _Judge:
 
     def judge(reply: ReplyValue, _submitted: bool) -> tuple[Normalised | None, str]:
         for test, is_ in rules:
-            if test(reply, {}):
+            if test(reply, _scope(reply)):
                 return is_, is_  # type: ignore[return-value]  # the reader allows only statuses
         return otherwise, "else"
 
@@ -309,7 +318,7 @@ def compile_failure(
             told = _message(told, 4)
         message = told if isinstance(told, str) and told else "the job failed"
         for test, kind in kinds:
-            if test(reply, {}):
+            if test(reply, _scope(reply)):
                 return kind, message  # type: ignore[return-value]  # the reader allows only kinds
         return "provider", message
 
@@ -327,6 +336,7 @@ class Found:
         expires: Seconds that the URL lives.
         fetch_auth: ``none`` or ``same_origin``.
         meta: Facts of it.
+        request: What fetches it, where it is no plain URL; ``item`` is ``value``.
     """
 
     form: str
@@ -335,11 +345,20 @@ class Found:
     expires: float | None = None
     fetch_auth: str = "none"
     meta: Mapping[str, Any] = field(factory=dict)
+    request: CompiledRequest | None = None
 
 
-def compile_extract(extract: Extract, artifact_type: str) -> Callable[[ReplyValue], list[Found]]:
-    """A closure from a final reply to its outputs, in order."""
-    parts = [_compile_output(output) for output in extract.outputs]
+def compile_extract(
+    extract: Extract, artifact_type: str, headers: Mapping[str, Template] | None = None
+) -> Callable[[ReplyValue], list[Found]]:
+    """A closure from a final reply to its outputs, in order.
+
+    Args:
+        extract: Where they are.
+        artifact_type: Of the generator.
+        headers: Of the provider, for outputs that have a request of their own.
+    """
+    parts = [_compile_output(output, headers or {}) for output in extract.outputs]
     parts += [
         _compile_output_path(path.text, text=artifact_type == "text")
         for path in extract.output_paths
@@ -386,12 +405,15 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _compile_output(output: OutputSpec) -> Callable[[ReplyValue], list[Found]]:
+def _compile_output(
+    output: OutputSpec, headers: Mapping[str, Template]
+) -> Callable[[ReplyValue], list[Found]]:
     found_at = members(output.source)
     mime_literal = output.mime if output.mime and "/" in output.mime else None
     mime_at = _series(parse_path(output.mime)) if output.mime and not mime_literal else None
     meta_at = [(name, _series(path)) for name, path in output.meta.items()]
     elements = values(output.each) if output.each is not None else None
+    request = CompiledRequest(output.request, headers) if output.request is not None else None
 
     def find(subject: Any) -> list[Found]:
         found = _leaves(found_at(subject), output.form)
@@ -405,6 +427,7 @@ def _compile_output(output: OutputSpec) -> Callable[[ReplyValue], list[Found]]:
                 output.expires,
                 output.fetch_auth,
                 {name: told for name, nth in metas if (told := nth(index)) is not None},
+                request,
             )
             for index, value in enumerate(found)
             if value is not None

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from boards.spec.model import RequestSpec
 from boards.spec.operators import compile_body
@@ -20,7 +20,16 @@ from boards.spec.tokens import (
     scalar_text,
 )
 
-__all__ = ["CompiledRequest", "Rendered", "tokens_of"]
+__all__ = ["CompiledRequest", "FilePart", "Rendered", "tokens_of"]
+
+
+@frozen
+class FilePart:
+    """A file with its bytes: in a multipart body, as a whole body, or to be uploaded."""
+
+    name: str
+    mime: str
+    content: bytes = field(repr=False)
 
 
 @frozen
@@ -35,7 +44,7 @@ class Rendered:
         headers: Names and texts.
         json: The JSON body, or ``ABSENT``.
         form: A urlencoded body, or None.
-        multipart: Parts: texts, or files as the ``bytes`` filter gives them; or None.
+        multipart: Parts: texts, or :class:`FilePart` as the ``bytes`` filter gives; or None.
         body: A raw body; None where there is none.
         accept: What a 2xx reply is: ``json``, ``binary`` or ``text``.
         timeout: Seconds for the whole exchange.

@@ -112,6 +112,15 @@ class Store(Protocol):
         A late answer is never lost.
         """
 
+    async def claimed(self, provider: str, job_ids: Sequence[str]) -> set[str]:
+        """Which of these ids of a provider's jobs belong to generations already."""
+
+    async def by_token(self, token_hash: str) -> Attempt | None:
+        """The attempt whose webhook has this token, given as its SHA-256 in hex."""
+
+    async def make_due(self, generation_id: str) -> None:
+        """Have a live generation looked at now, by whichever process drives it."""
+
     async def wish_cancel(self, generation_id: str) -> Generation | None:
         """Mark a live generation as to be canceled, from any process; None if there is none."""
 

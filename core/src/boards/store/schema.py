@@ -76,6 +76,11 @@ _MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
              WHERE dedupe_key IS NOT NULL""",
         "CREATE INDEX events_by_generation ON events (generation)",
     ),
+    (
+        "CREATE INDEX attempts_by_token ON attempts (token_hash) WHERE token_hash IS NOT NULL",
+        """CREATE INDEX generations_by_job ON generations (provider, provider_job_id)
+             WHERE provider_job_id IS NOT NULL""",
+    ),
 )
 """What brings a database from each version to the next."""
 

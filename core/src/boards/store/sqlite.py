@@ -28,7 +28,15 @@ from boards.store.rows import (
     generation_of,
 )
 from boards.store.schema import LIVE_PHASES, connect
-from boards.store.transitions import Cas, Create, KeepAttempt, RaiseEpoch, Read, WishCancel
+from boards.store.transitions import (
+    Cas,
+    Create,
+    KeepAttempt,
+    MakeDue,
+    RaiseEpoch,
+    Read,
+    WishCancel,
+)
 from boards.store.writer import GroupCommitWriter, Write
 
 __all__ = ["SQLiteStore"]
@@ -161,6 +169,29 @@ class SQLiteStore:
             outcome=attempt.outcome if outcome is None else cast("Any", outcome),
         )
         await self._commit(KeepAttempt(known))
+
+    async def claimed(self, provider: str, job_ids: Sequence[str]) -> set[str]:
+        """Which of these ids of a provider's jobs belong to generations already."""
+        marks = ", ".join("?" * len(job_ids))
+        rows = await self._rows(
+            "SELECT provider_job_id FROM generations"
+            f" WHERE provider = ? AND provider_job_id IN ({marks})",
+            (provider, *job_ids),
+        )
+        return {id_ for (id_,) in rows}
+
+    async def by_token(self, token_hash: str) -> Attempt | None:
+        """The attempt whose webhook has this token, given as its SHA-256 in hex."""
+        rows = await self._rows(
+            f"SELECT g.id, {ATTEMPT_COLUMNS} FROM attempts a"
+            " JOIN generations g ON g.seq = a.generation WHERE a.token_hash = ?",
+            (token_hash,),
+        )
+        return attempt_of(rows[0][0], rows[0][1:]) if rows else None
+
+    async def make_due(self, generation_id: str) -> None:
+        """Have a live generation looked at now, by whichever process drives it."""
+        await self._commit(MakeDue(generation_id))
 
     async def wish_cancel(self, generation_id: str) -> Generation | None:
         """Mark a live generation as to be canceled, from any process; None if there is none."""

@@ -16,7 +16,16 @@ from boards.generations import Attempt, Generation, Phase
 from boards.store.rows import GENERATION_COLUMNS, encode, encode_state, generation_of
 from boards.store.writer import Transaction, Write
 
-__all__ = ["Announced", "Cas", "Create", "KeepAttempt", "RaiseEpoch", "Read", "WishCancel"]
+__all__ = [
+    "Announced",
+    "Cas",
+    "Create",
+    "KeepAttempt",
+    "MakeDue",
+    "RaiseEpoch",
+    "Read",
+    "WishCancel",
+]
 
 _INSERT: Final = """
     INSERT INTO generations (id, owner, generator, provider, artifact_type, phase, status,
@@ -58,6 +67,10 @@ _UPSERT_ATTEMPT: Final = """
 _WISH: Final = """
     UPDATE generations SET canceling = 1, due_at = min(coalesce(due_at, ?), ?)
     WHERE seq = ?"""
+
+_MAKE_DUE: Final = """
+    UPDATE generations SET due_at = min(coalesce(due_at, ?), ?)
+    WHERE id = ? AND finished_at IS NULL"""
 
 _GET: Final = f"SELECT {GENERATION_COLUMNS}, g.seq FROM generations g WHERE "
 
@@ -260,6 +273,21 @@ class WishCancel(Write):
             _insert_events(transaction, seq, _event_rows(self.happenings))
             self.announced = generation
         return generation
+
+
+class MakeDue(Write):
+    """Make a live generation due."""
+
+    __slots__ = ("_generation_id",)
+
+    def __init__(self, generation_id: str) -> None:
+        super().__init__()
+        self._generation_id = generation_id
+
+    def apply(self, transaction: Transaction) -> None:
+        """Update a row that is live."""
+        now = transaction.now
+        transaction.cursor.execute(_MAKE_DUE, (now, now, self._generation_id))
 
 
 class RaiseEpoch(Write):

@@ -39,6 +39,7 @@ outputs = st.builds(
     expires_at=st.none() | number,
     fetch_auth=st.sampled_from(["none", "same_origin"]),
     meta=objects,
+    headers=st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=2),
 )
 artifacts = st.builds(
     Artifact,

@@ -1,0 +1,123 @@
+"""What follows a submit that was accepted: the provider's job id, committed before all else."""
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import evolve
+
+from boards.engine import fetching, waiting
+from boards.errors import StoreError
+from boards.events import Happening
+from boards.generations import Attempt, Progress
+from boards.runner import Again, Done
+from boards.spec.replies import ReplyValue
+
+if TYPE_CHECKING:
+    from boards.engine.flight import Flight
+    from boards.engine.machine import Machine
+
+__all__ = ["accepted_as", "answered", "committed", "identified"]
+
+_COMMIT_TRIES: Final = 6
+
+
+def identified(job: Any, names: tuple[str, ...], attempt: Attempt) -> str:
+    """The provider's id of a job: ``id``, else what was captured first, else the attempt's uuid."""
+    told = job.get("id") if isinstance(job, dict) else None
+    if told is None and names and isinstance(job, dict):
+        told = job.get(names[0])
+    return str(told) if isinstance(told, str | int) else attempt.uuid
+
+
+def accepted_as(attempt: Attempt, job: Any, names: tuple[str, ...] = ()) -> Attempt:
+    """The attempt, with the job that the provider made of it."""
+    return evolve(
+        attempt, outcome="accepted", job=job, provider_job_id=identified(job, names, attempt)
+    )
+
+
+async def committed(
+    machine: "Machine",
+    flight: "Flight",
+    attempt: Attempt,
+    reply: ReplyValue | None,
+    *happenings: Happening,
+) -> Again | Done:
+    """Commit the provider's job id, whatever it takes; then see what the reply already tells.
+
+    Args:
+        machine: The machine.
+        flight: In ``submitting``, or ``unknown``.
+        attempt: Accepted, with its job.
+        reply: The submit's; None where it was lost.
+        happenings: What else is to be told, before ``submitted``.
+    """
+    compiled = flight.compiled
+    now = time.time()
+    status = "queued"
+    if reply is not None and compiled.status is not None:
+        status = compiled.status(reply, True)[0] or "queued"
+    await _insist(
+        machine,
+        flight,
+        attempt,
+        *happenings,
+        Happening("submitted", {"provider_job_id": attempt.provider_job_id}),
+        provider_job_id=attempt.provider_job_id,
+        submitted_at=now,
+        progress=Progress("running" if status != "queued" else "queued"),
+    )
+    flight.failures = 0
+    if flight.generation.phase != "waiting":
+        return Again(0)
+    if reply is not None:
+        flight.previous = reply["body"]
+        if status in ("succeeded", "failed", "canceled"):
+            return await waiting.judge(machine, flight, reply, submitted=True)
+    if compiled.stream is not None or compiled.websocket is not None:
+        return Again(0)
+    return Again(now + waiting.interval(flight))
+
+
+async def _insist(
+    machine: "Machine", flight: "Flight", attempt: Attempt, *happenings: Happening, **changes: Any
+) -> None:
+    """Commit the acceptance; a store that fails for a moment must not lose a paid job."""
+    for tried in range(_COMMIT_TRIES):
+        try:
+            if not await machine.commit(flight, "waiting", *happenings, attempt=attempt, **changes):
+                await machine.store.attempt_result(
+                    attempt,
+                    provider_job_id=attempt.provider_job_id,
+                    job=attempt.job,
+                    outcome="accepted",
+                )
+        except StoreError:
+            if tried == _COMMIT_TRIES - 1:
+                raise
+            await asyncio.sleep(0.5 * 2**tried)
+        else:
+            return
+
+
+async def answered(
+    machine: "Machine", flight: "Flight", attempt: Attempt, reply: ReplyValue
+) -> Again | Done:
+    """A synchronous generator: the submit's reply is the result."""
+    compiled = flight.compiled
+    attempt = evolve(attempt, outcome="accepted", provider_job_id=attempt.uuid)
+    if compiled.status is not None:
+        status, raw = compiled.status(reply, True)
+        if status == "failed" or status is None:
+            kind, message = compiled.failure(reply)
+            if status is None:
+                message = f"the reply has the unknown status {raw!r}"
+            return await machine.fail(flight, kind, message, attempt=attempt)
+    stages = machine.stages(flight.generation.provider)
+    found = await stages.outputs(machine.job(flight), reply)
+    if not found:
+        return await machine.fail(
+            flight, "provider", "the reply has no output", maybe_charged=True, attempt=attempt
+        )
+    return await fetching.announce(machine, flight, found, attempt=attempt)

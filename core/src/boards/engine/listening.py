@@ -1,0 +1,158 @@
+"""Hearing of a job without asking: server-sent events, and websockets that also submit.
+
+A listener is one task. What it hears goes to the flight's inbox and has the flight driven, so that
+there is still one writer for each generation.
+"""
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from boards.adapters import reply as reply_value
+from boards.engine.flight import Heard
+from boards.engine.rest import TRANSPORT_ERRORS
+from boards.engine.transport import LostReplyError, Socket, UnsentError
+from boards.errors import BoardsError
+from boards.logs import Logger
+from boards.spec.paths import ABSENT
+from boards.spec.tokens import RenderError
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from boards.adapters import Job
+    from boards.engine.flight import Flight
+    from boards.engine.machine import Machine
+    from boards.spec.replies import ReplyValue
+    from boards.spec.requests import Rendered
+
+__all__ = ["begin", "submit"]
+
+_log = Logger("boards.engine")
+
+
+def begin(machine: "Machine", flight: "Flight") -> bool:
+    """Begin to listen, where the spec says so and nobody does yet; whether somebody listens now."""
+    if flight.listener is None:
+        compiled = flight.compiled
+        if compiled.stream is not None:
+            _start(machine, flight, _follow(machine, flight))
+        elif compiled.websocket is not None:
+            _start(machine, flight, _rejoin(machine, flight))
+    return flight.listener is not None
+
+
+def _start(machine: "Machine", flight: "Flight", hearing: "Coroutine[Any, Any, None]") -> None:
+    flight.heard_at = time.monotonic()
+    flight.listener = asyncio.create_task(_listen(machine, flight, hearing))
+
+
+async def _listen(
+    machine: "Machine", flight: "Flight", hearing: "Coroutine[Any, Any, None]"
+) -> None:
+    """Hear until the end, however it comes; the next step asks, or listens again."""
+    try:
+        await hearing
+    except (*TRANSPORT_ERRORS, BoardsError, RenderError) as error:
+        client = machine.client(flight.generation.provider)
+        text = client.scrub(str(error))
+        _log.info("listening ended", generation=flight.generation.id, error=text)
+        flight.failures += 1
+    except Exception:
+        _log.exception("listening failed", generation=flight.generation.id)
+        flight.failures += 1
+    flight.listener = None
+    machine.wake(flight.generation.id)
+
+
+def _hear(machine: "Machine", flight: "Flight", reply: "ReplyValue") -> None:
+    flight.heard_at = time.monotonic()
+    flight.failures = 0
+    flight.inbox.append(Heard(reply))
+    machine.wake(flight.generation.id)
+
+
+async def _follow(machine: "Machine", flight: "Flight") -> None:
+    """Each event of the stream."""
+    stream = flight.compiled.stream
+    assert stream is not None  # noqa: S101  # the caller looked
+    client = machine.client(flight.generation.provider)
+    heard = 0
+    async for reply in client.stream(stream.render(machine.job(flight).scope)):
+        _hear(machine, flight, reply)
+        heard += 1
+    if not heard:
+        raise LostReplyError("the stream ended before it said anything")
+
+
+async def submit(
+    machine: "Machine", flight: "Flight", job: "Job", rendered: "Rendered"
+) -> "ReplyValue":
+    """Send a job over a websocket of its own; the first frame about it, as a reply.
+
+    Raises:
+        UnsentError: There was no connection.
+        LostReplyError: The frame was sent, and none came back.
+    """
+    socket = await _opened(machine, flight, job)
+    try:
+        await socket.send(None if rendered.json is ABSENT else rendered.json)
+        try:
+            async with asyncio.timeout(rendered.timeout):
+                reply = await _next(flight, job, socket)
+        except TimeoutError as error:
+            raise LostReplyError(f"no answer within {rendered.timeout:g} s") from error
+    except BaseException:
+        await socket.close()
+        raise
+    _start(machine, flight, _hear_all(machine, flight, job, socket))
+    return reply
+
+
+async def _opened(machine: "Machine", flight: "Flight", job: "Job") -> Socket:
+    """A new connection with its first frames sent."""
+    websocket = flight.compiled.websocket
+    assert websocket is not None  # noqa: S101  # the callers looked
+    client = machine.client(flight.generation.provider)
+    scope = {**job.scope, "secrets": client.named_secret}
+    frames = [frame(scope) for frame in websocket.open]
+    socket = await client.connect(websocket.request.render(job.scope))
+    try:
+        for frame in frames:
+            await socket.send(frame)
+    except LostReplyError as error:
+        await socket.close()
+        raise UnsentError(f"the websocket was closed at once: {error}") from error
+    return socket
+
+
+async def _rejoin(machine: "Machine", flight: "Flight") -> None:
+    """Listen again for a job that was submitted over another connection."""
+    job = machine.job(flight)
+    await _hear_all(machine, flight, job, await _opened(machine, flight, job))
+
+
+async def _hear_all(machine: "Machine", flight: "Flight", job: "Job", socket: Socket) -> None:
+    try:
+        while True:
+            _hear(machine, flight, await _next(flight, job, socket))
+    finally:
+        await socket.close()
+
+
+async def _next(flight: "Flight", job: "Job", socket: Socket) -> "ReplyValue":
+    """The next frame about the job.
+
+    A frame that an error rule knows counts too: a refusal often names no job, and there is no
+    other on this connection.
+    """
+    websocket = flight.compiled.websocket
+    assert websocket is not None  # noqa: S101  # the callers looked
+    while True:
+        frame = await socket.receive()
+        reply = {**reply_value(frame), "scope": job.scope}
+        if websocket.match(frame, job.scope):
+            return reply
+        refusal = flight.compiled.refusal(reply)
+        if refusal is not None and refusal.declared:
+            return reply

@@ -1,0 +1,101 @@
+"""What becomes of a submit whose answer was lost: the job is looked for, and never begun again.
+
+First at once, while the caller waits; then, as ``unknown``, less and less often. A webhook may
+bring the answer at any time, and a person may decide.
+"""
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import evolve
+
+from boards.engine.accepting import accepted_as, committed, identified
+from boards.errors import ProviderError, UnavailableError
+from boards.events import Happening
+from boards.generations import Attempt
+from boards.logs import Logger
+from boards.runner import Again, Done
+from boards.spec.tokens import RenderError
+
+if TYPE_CHECKING:
+    from boards.engine.flight import Flight
+    from boards.engine.machine import Machine
+
+__all__ = ["look", "lost"]
+
+_log = Logger("boards.engine")
+
+_SOON: Final = (1.0, 3.0)
+"""Seconds to the next looks, before the generation is called unknown."""
+_LATER: Final = (30.0, 120.0, 600.0, 3600.0)
+"""Seconds to the next looks afterwards."""
+
+
+async def lost(machine: "Machine", flight: "Flight", attempt: Attempt, reason: str) -> Again | Done:
+    """Whether a submit arrived cannot be told from its answer: look for the job.
+
+    Where it cannot be found, the generation is ``unknown``: a live state, shown, never repeated.
+    """
+    flight.attempt = attempt
+    jobs = await _unclaimed(machine, flight)
+    if jobs is not None and len(jobs) == 1:
+        return await committed(machine, flight, accepted_as(attempt, jobs[0]), None)
+    if jobs is not None and flight.lookups < len(_SOON):
+        flight.lookups += 1
+        return Again(time.time() + _SOON[flight.lookups - 1])
+    flight.lookups = 0
+    next_look = time.time() + _LATER[0] if jobs is not None else None
+    await machine.commit(
+        flight,
+        "unknown",
+        Happening("unknown", {"reason": reason}),
+        attempt=evolve(attempt, outcome="ambiguous"),
+        due_at=next_look,
+    )
+    flight.look_at = next_look or 0.0
+    return Done() if next_look is None else Again(next_look)
+
+
+async def look(machine: "Machine", flight: "Flight") -> Again | Done:
+    """Look for the job of an ``unknown`` generation."""
+    attempt = flight.attempt
+    if attempt is None:
+        return Done()
+    if time.time() < flight.look_at:
+        return Again(flight.look_at)
+    jobs = await _unclaimed(machine, flight)
+    if jobs is None:
+        return Done()
+    if len(jobs) == 1:
+        found = accepted_as(attempt, jobs[0])
+        happening = Happening(
+            "resolved", {"decision": "reconciled", "provider_job_id": found.provider_job_id}
+        )
+        return await committed(machine, flight, found, None, happening)
+    flight.lookups += 1
+    if flight.lookups >= len(_LATER):
+        await machine.commit(flight, "unknown")  # it is not due any more
+        return Done()
+    flight.look_at = time.time() + _LATER[flight.lookups]
+    return Again(flight.look_at)
+
+
+async def _unclaimed(machine: "Machine", flight: "Flight") -> list[dict[str, Any]] | None:
+    """Jobs at the provider that may be this generation's and belong to no other.
+
+    None where there is no way to look. Only exactly one counts: none proves nothing.
+    """
+    provider = flight.generation.provider
+    try:
+        jobs = await machine.stages(provider).reconcile(machine.job(flight))
+    except (ProviderError, UnavailableError, RenderError) as error:
+        _log.info("cannot look for the job", generation=flight.generation.id, error=str(error))
+        return []
+    if not jobs or flight.attempt is None:
+        return jobs
+    own = flight.attempt
+    ids = {identified(job, tuple(job), own): job for job in jobs}
+    claimed = await machine.store.claimed(provider, list(ids))
+    return [
+        job for id_, job in ids.items() if id_ not in claimed and flight.compiled.job_suffices(job)
+    ]

@@ -1,6 +1,8 @@
 """A provider of the tests' own: a real server on loopback whose every answer a test can script."""
 
 import asyncio
+import base64
+import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, Self
@@ -13,14 +15,16 @@ PNG = (
     b"\x00\x00\x00\x00IEND\xaeB`\x82"
 )
 
+WEBHOOK_KEY = b"acme-signs-its-webhooks"
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Acme:
     """Jobs that are queued, run, and end, unless a test overrides an answer.
 
-    ``answers`` maps ``submit poll result cancel file`` to a handler that stands in for the
-    built-in one; ``counts`` tells how often each was asked.
+    ``answers`` maps ``submit poll result cancel file me list events socket content secret`` to a
+    handler that stands in for the built-in one; ``counts`` tells how often each was asked.
     """
 
     def __init__(self) -> None:
@@ -40,6 +44,11 @@ class Acme:
                 web.get("/v1/jobs/{id}", self._route("poll", self.poll)),
                 web.get("/v1/jobs/{id}/result", self._route("result", self.result)),
                 web.post("/v1/jobs/{id}/cancel", self._route("cancel", self.cancel)),
+                web.get("/v1/jobs", self._route("list", self.list)),
+                web.get("/v1/jobs/{id}/events", self._route("events", self.events)),
+                web.get("/v1/socket", self._route("socket", self.socket)),
+                web.get("/v1/content/{id}", self._route("content", self.content)),
+                web.get("/v1/secret", self._route("secret", self.secret)),
                 web.get("/v1/me", self._route("me", self.me)),
                 web.get("/files/{name}", self._route("file", self.file)),
             ]
@@ -89,6 +98,53 @@ class Acme:
     async def cancel(self, request: web.Request) -> web.StreamResponse:
         self.jobs[request.match_info["id"]]["status"] = "canceled"
         return web.json_response({"ok": True})
+
+    async def list(self, request: web.Request) -> web.StreamResponse:
+        """All jobs, one on each page."""
+        page = int(request.query.get("page", 0))
+        jobs = list(self.jobs.values())
+        more = f"{self.url}/v1/jobs?page={page + 1}" if page + 1 < len(jobs) else None
+        return web.json_response({"jobs": jobs[page : page + 1], "next": more})
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """What happens to a job, as server-sent events, to its end."""
+        stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await stream.prepare(request)
+        job = self.jobs[request.match_info["id"]]
+        for status, percent in (("running", 10), ("running", 60), ("done", 100)):
+            job["status"] = status
+            told = json.dumps({"id": job["id"], "status": status, "percent": percent})
+            await stream.write(f": hello\r\nevent: x\ndata: {told}\n\n".encode())
+        await stream.write(b"data: [DONE]\n\n")
+        return stream
+
+    async def socket(self, request: web.Request) -> web.StreamResponse:
+        """Jobs by frames: the key first, then a task."""
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        key = await socket.receive_json()
+        if key != {"key": "acme-secret-key"}:
+            await socket.send_json({"error": {"message": "bad key", "code": "key"}})
+            return socket
+        task = await socket.receive_json()
+        self.counts["task"] += 1
+        await socket.send_json({"data": [{"task": "another's", "status": "done"}]})
+        for status in ("queued", "running"):
+            await socket.send_json({"data": [{"task": task["task"], "status": status}]})
+        url = f"{self.url}/files/a.png"
+        await socket.send_json({"data": [{"task": task["task"], "status": "done", "url": url}]})
+        await socket.receive()
+        return socket
+
+    async def content(self, request: web.Request) -> web.StreamResponse:
+        """The bytes of an output, for those who have the key."""
+        if request.headers.get("Authorization") != "Bearer acme-secret-key":
+            return web.json_response({"error": {"message": "bad key"}}, status=401)
+        return web.Response(body=PNG, content_type="image/png")
+
+    async def secret(self, request: web.Request) -> web.StreamResponse:
+        """What signs webhooks."""
+        return web.json_response({"key": f"whsec_{base64.b64encode(WEBHOOK_KEY).decode()}"})
 
     async def me(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("Authorization") != "Bearer acme-secret-key":

@@ -282,6 +282,7 @@ def _provider_entry(name: str, made: _Provider, settings: "Settings") -> Provide
         source=made.parts[-1].source,
         overrides=made.overrides,
         needs=row.needs,
+        adapter=row.adapter,
         fault=made.fault or _rivalry(name, made.parts),
         settings=settings,
         load=_provider_loader(name, made),

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
+from boards.errors import PluginError
+
 if TYPE_CHECKING:
     from boards.settings import Settings
     from boards.spec.model import ProviderSpec
@@ -45,6 +47,7 @@ class ProviderEntry:
         source: Distribution and version, or the host's file.
         overrides: The source of what this stands in for.
         needs: Environment variables that it cannot do without.
+        adapter: The class that overrides stages of it, if any; it is asked too.
         fault: Why it cannot be used whatever the environment, and what mends that.
     """
 
@@ -60,6 +63,7 @@ class ProviderEntry:
     source: str
     overrides: str | None
     needs: tuple[str, ...]
+    adapter: str | None
     fault: tuple[str, str] | None
     settings: "Settings" = field(repr=False)
     load: "Callable[[], ProviderSpec]" = field(repr=False)
@@ -85,7 +89,16 @@ class ProviderEntry:
         if missing:
             reason = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set"
             return Availability(False, reason, self.setup or f"Set {' and '.join(missing)}.")
-        return Availability(True)
+        return Availability(True) if self.adapter is None else self._asked(self.adapter)
+
+    def _asked(self, adapter: str) -> Availability:
+        """What the adapter says: only now is its code imported."""
+        from boards.adapters import load_adapter  # noqa: PLC0415  # it knows Availability
+
+        try:
+            return load_adapter(adapter).available(self.spec, self.settings)
+        except PluginError as error:
+            return Availability(False, error.message.rstrip("."), error.remedy)
 
     def as_dict(self) -> dict[str, Any]:
         """The provider as JSON."""

@@ -22,6 +22,7 @@ class ProviderRow:
             installed under this name.
         api_key_env: The variable that ``config`` names.
         auth: The kind of auth, if it says one.
+        adapter: The class that overrides stages, if it names one.
     """
 
     name: str
@@ -36,6 +37,7 @@ class ProviderRow:
     api_key_env: str | None = None
     secrets: dict[str, str] = field(factory=dict)
     auth: str | None = None
+    adapter: str | None = None
 
     @classmethod
     def of(cls, name: str, spec: "ProviderSpec", *, adjusts: bool = False) -> "ProviderRow":
@@ -54,6 +56,7 @@ class ProviderRow:
             api_key_env=api_key_env if isinstance(api_key_env, str) else None,
             secrets=dict(spec.secrets),
             auth=None if spec.auth is None else spec.auth.kind,
+            adapter=spec.adapter,
         )
 
     @property
@@ -67,7 +70,15 @@ def merged(definition: ProviderRow, instance: ProviderRow) -> ProviderRow:
     """The row of an instance: what :func:`boards.spec.merge.instance_of` is for specs."""
     changed: dict[str, Any] = {
         name: getattr(instance, name) or getattr(definition, name)
-        for name in ("display_name", "description", "docs", "setup", "api_key_env", "auth")
+        for name in (
+            "display_name",
+            "description",
+            "docs",
+            "setup",
+            "api_key_env",
+            "auth",
+            "adapter",
+        )
     }
     for name in ("priority", "default_generator"):
         own = getattr(instance, name)

@@ -112,7 +112,8 @@ async def answered(
         if status == "failed" or status is None:
             kind, message = compiled.failure(reply)
             if status is None:
-                message = f"the reply has the unknown status {raw!r}"
+                message = f"The reply has the unknown status {raw!r}."
+            message = message or f"The provider says no more than {raw!r}."
             return await machine.fail(flight, kind, message, attempt=attempt)
     stages = machine.stages(flight.generation.provider)
     found = await stages.outputs(machine.job(flight), reply)

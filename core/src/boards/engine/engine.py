@@ -356,21 +356,19 @@ class Engine:
         if generation.final or self._replays.seen(f"{token}.{token_hash(repr(body))}", life):
             return generation
         heard = _heard(lower, body)
-        if generation.phase == "unknown":
+        if generation.phase == "unknown" and heard is not None:
             await self._found(flight, attempt, heard)
-        elif heard is not None and generation.id in self.machine.flights:
-            flight.inbox.append(heard)
+        if heard is not None and generation.id in self.machine.flights:
+            self.machine.flights[generation.id].inbox.append(heard)
         if self._driving:
             self._runner.wake(generation.id)
         else:
             await self.store.make_due(generation.id)
         return await self.store.get(generation.id) or generation
 
-    async def _found(self, flight: Flight, attempt: Attempt, heard: Heard | None) -> None:
+    async def _found(self, flight: Flight, attempt: Attempt, heard: Heard) -> None:
         """A webhook for an ``unknown`` generation: the provider did accept the job."""
         captures = flight.compiled.submits[0].captures if flight.compiled.submits else ()
-        if heard is None:
-            return
         kept = {name: at(heard.reply) for name, at in captures}
         job: Any = {name: value for name, value in kept.items() if value is not ABSENT}
         if not captures:
@@ -389,8 +387,9 @@ class Engine:
             submitted_at=attempt.intent_at,
             due_at=time.time(),
         )
-        await self.store.cas(Change("unknown", after, [happening], found, fenced=False))
-        self.machine.flights.pop(before.id, None)
+        resolved = await self.store.cas(Change("unknown", after, [happening], found, fenced=False))
+        if resolved and self._driving:
+            await self.machine.board(after)
 
     def _tell_hooks(self, generation: Generation, happenings: Any) -> None:
         """Hand a commit's events to the plugins that observe, off the event loop."""

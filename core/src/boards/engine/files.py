@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
-from boards.artifacts import REFERENCE_PREFIX
+from boards.artifacts import REFERENCE_PREFIX, extension_of
+from boards.engine.download import Fetcher
 from boards.engine.media import sniff
 from boards.engine.rest import ProviderClient
 from boards.errors import ProviderError
@@ -51,7 +52,9 @@ class FileForms:
         client: ProviderClient,
         storage: Storage,
         upload: Callable[[FilePart], Awaitable[str]],
+        fetcher: Fetcher | None = None,
     ) -> None:
+        self._fetcher = fetcher
         self._client = client
         self._storage = storage
         self._upload = upload
@@ -108,6 +111,8 @@ class FileForms:
         for form in accept:
             if form == "data_uri" and len(uri := _data_uri(file)) <= self._files.data_uri_max:
                 return uri
+            if form == "base64" and len(text := _base64(file)) <= self._files.data_uri_max:
+                return text
             if form == "upload":
                 return await self._upload(file)
         raise self._refused(
@@ -123,29 +128,35 @@ class FileForms:
         return None
 
     async def _read(self, reference: str) -> FilePart:
-        return await read_file(self._storage, self._client.name, reference)
+        return await read_file(self._storage, self._client.name, reference, self._fetcher)
 
     def _refused(self, message: str) -> ProviderError:
         return _refused(self._client.name, message)
 
 
-async def read_file(storage: Storage, provider: str, reference: str) -> FilePart:
+async def read_file(
+    storage: Storage, provider: str, reference: str, fetcher: Fetcher | None = None
+) -> FilePart:
     """A file input with its bytes.
 
     Args:
         storage: Where the bytes of artifacts are.
         provider: Who wants it, for messages.
         reference: As a generation's input has it: ``artifact:KEY``, a data URI or a URL.
+        fetcher: Fetches a URL, with the same care as an output's.
 
     Raises:
-        ProviderError: ``invalid_input``: it is a URL, which nobody downloads here.
+        ProviderError: It is a URL that cannot be fetched.
     """
     if reference.startswith("data:"):
         content, mime = parse_data_uri(reference)
         return FilePart(f"file.{mime.partition('/')[2] or 'bin'}", mime, content)
-    if not reference.startswith(REFERENCE_PREFIX):
+    if reference.startswith(REFERENCE_PREFIX):
+        key = reference[len(REFERENCE_PREFIX) :]
+    elif fetcher is not None:
+        key = await _fetched(fetcher, reference)
+    else:
         raise _refused(provider, "it takes no URLs here; download the file and give it")
-    key = reference[len(REFERENCE_PREFIX) :]
     content = b"".join([chunk async for chunk in storage.read(key)])
     extension = key.rpartition(".")[2]
     mime = (
@@ -155,6 +166,18 @@ async def read_file(storage: Storage, provider: str, reference: str) -> FilePart
         or _OCTETS
     )
     return FilePart(f"{key[:16]}.{extension}", mime, content)
+
+
+async def _fetched(fetcher: Fetcher, url: str) -> str:
+    """The storage's key of a file that was given as a URL, where the provider takes no URLs."""
+    try:
+        downloaded = await fetcher.fetch(url)
+    except ProviderError as error:
+        kind = error.kind if error.retryable or error.kind == "untrusted_url" else "invalid_input"
+        message = error.message.replace("output", "input", 1)
+        raise ProviderError(kind, message, remedy=error.remedy, status=error.status) from error
+    mime = sniff(downloaded.writer.head) or downloaded.content_type or _OCTETS
+    return (await downloaded.writer.commit(extension_of(mime))).key
 
 
 def _refused(provider: str, message: str) -> ProviderError:

@@ -51,6 +51,7 @@ class Flight:
         inbox: What a stream, a websocket or a webhook told, still to be judged.
         listener: The task that listens to a stream or a websocket, while there is one.
         heard_at: When something was last heard, or the listener began; monotonic seconds.
+        deaf: How often listening ended since something was heard.
         listen_at: When listening may begin again; Unix seconds.
         lookups: How often a job was looked for whose submit's reply was lost.
         look_at: When it is looked for next; Unix seconds.
@@ -69,6 +70,7 @@ class Flight:
     inbox: deque[Heard] = field(factory=deque, repr=False)
     listener: "asyncio.Task[None] | None" = field(default=None, repr=False)
     heard_at: float = 0.0
+    deaf: int = 0
     listen_at: float = 0.0
     lookups: int = 0
     look_at: float = 0.0

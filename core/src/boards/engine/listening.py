@@ -6,7 +6,7 @@ there is still one writer for each generation.
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from boards.adapters import reply as reply_value
 from boards.engine.flight import Heard
@@ -30,10 +30,13 @@ __all__ = ["begin", "submit"]
 
 _log = Logger("boards.engine")
 
+_AGAIN: Final = (0.5, 30.0)
+"""Seconds until listening begins again after its end: at first, and at most."""
+
 
 def begin(machine: "Machine", flight: "Flight") -> bool:
     """Begin to listen, where the spec says so and nobody does yet; whether somebody listens now."""
-    if flight.listener is None:
+    if flight.listener is None and time.time() >= flight.listen_at:
         compiled = flight.compiled
         if compiled.stream is not None:
             _start(machine, flight, _follow(machine, flight))
@@ -57,17 +60,18 @@ async def _listen(
         client = machine.client(flight.generation.provider)
         text = client.scrub(str(error))
         _log.info("listening ended", generation=flight.generation.id, error=text)
-        flight.failures += 1
     except Exception:
         _log.exception("listening failed", generation=flight.generation.id)
-        flight.failures += 1
+    first, most = _AGAIN
+    flight.listen_at = time.time() + min(first * 2 ** min(flight.deaf, 16), most)
+    flight.deaf += 1
     flight.listener = None
     machine.wake(flight.generation.id)
 
 
 def _hear(machine: "Machine", flight: "Flight", reply: "ReplyValue") -> None:
     flight.heard_at = time.monotonic()
-    flight.failures = 0
+    flight.deaf = 0
     flight.inbox.append(Heard(reply))
     machine.wake(flight.generation.id)
 

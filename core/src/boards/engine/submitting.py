@@ -161,7 +161,7 @@ async def _prepared(
     if chosen is None:
         return _Sending(job, None, None)
     stages = machine.stages(flight.generation.provider)
-    forms = FileForms(client, machine.storage, partial(stages.upload, job))
+    forms = FileForms(client, machine.storage, partial(stages.upload, job), machine.downloader)
     scope = {**job.scope, "files": forms}
     rendered = chosen.request.render(scope)
     if await forms.prepare():
@@ -240,17 +240,15 @@ async def _answer(
             )
         return await _retry_later(machine, flight, client, ended, told.message, None)
     except TRANSPORT_ERRORS as error:
-        recognised = chosen is not None and chosen.idempotency is not None
-        if recognised and flight.failures < _tries(client):
-            flight.failures += 1
-            return Again(time.time() + _backoff(client, flight.failures))
-        return await lost(machine, flight, attempt, client.scrub(str(error)))
+        return await _maybe_lost(machine, flight, client, sending, attempt, str(error))
     except UnavailableError as error:
         ended = _ended(attempt, "unsent")
         return await machine.fail(flight, "auth", error.message, remedy=error.remedy, attempt=ended)
     except ProviderError as error:  # an adapter's word: nothing runs
         refusal = Refusal(error.kind, error.message, error.retry_after, refused=error.retryable)
-        return await _refused(machine, flight, client, attempt, error.status or 400, refusal)
+        return await _refused(
+            machine, flight, client, sending, attempt, error.status or 400, refusal
+        )
     except Exception as error:  # an adapter's mistake: it may have begun something
         _log.exception("a submit failed", generation=flight.generation.id)
         return await machine.fail(
@@ -267,7 +265,7 @@ async def _answer(
     else:
         refusal_ = flight.compiled.refusal(reply)
     if refusal_ is not None:
-        return await _refused(machine, flight, client, attempt, reply["status"], refusal_)
+        return await _refused(machine, flight, client, sending, attempt, reply["status"], refusal_)
     return await _accepted(machine, flight, chosen, attempt, reply)
 
 
@@ -277,6 +275,22 @@ async def _asked(machine: "Machine", flight: "Flight", sending: _Sending) -> Rep
         return await listening.submit(machine, flight, sending.job, sending.rendered)
     stages = machine.stages(flight.generation.provider)
     return await stages.submit(sending.job, sending.rendered)
+
+
+async def _maybe_lost(
+    machine: "Machine",
+    flight: "Flight",
+    client: ProviderClient,
+    sending: _Sending,
+    attempt: Attempt,
+    reason: str,
+) -> Again | Done:
+    """No answer, or one that tells nothing: sent again only where the provider knows it again."""
+    recognised = sending.chosen is not None and sending.chosen.idempotency is not None
+    if recognised and flight.failures < _tries(client):
+        flight.failures += 1
+        return Again(time.time() + _backoff(client, flight.failures))
+    return await lost(machine, flight, attempt, client.scrub(reason))
 
 
 def _ended(attempt: Attempt, outcome: Outcome, **facts: Any) -> Attempt:
@@ -296,6 +310,7 @@ async def _refused(
     machine: "Machine",
     flight: "Flight",
     client: ProviderClient,
+    sending: _Sending,
     attempt: Attempt,
     status: int,
     refusal: Refusal,
@@ -308,12 +323,12 @@ async def _refused(
             kind=refusal.kind,
         )  # fmt: skip
     if status in _AMBIGUOUS_STATUS and not refusal.declared:
-        return await lost(machine, flight, attempt, message)
+        return await _maybe_lost(machine, flight, client, sending, attempt, message)
     return await machine.fail(
         flight,
         refusal.kind,
         message,
-        maybe_charged=status >= 500,
+        maybe_charged=status >= 500 or status < 300,
         attempt=_ended(attempt, "refused"),
     )
 

@@ -72,13 +72,13 @@ async def wait(machine: "Machine", flight: "Flight") -> Again | Done:
         if flight.generation.phase != "waiting":
             return outcome or Again(0)
         asked = asked or outcome is None
-    if not asked and time.time() >= flight.listen_at and listening.begin(machine, flight):
+    if not asked and listening.begin(machine, flight):
         quiet = time.monotonic() - flight.heard_at
         if flight.compiled.poll is None or quiet < _SAFETY:
             return Again(time.time() + max(_SAFETY - quiet, 1.0))
         flight.heard_at = time.monotonic()  # it fell silent: ask, then listen on
     if flight.compiled.poll is None and not _adapted(machine, flight):
-        return _listen_later(flight)
+        return Again(flight.listen_at)  # there is no other way to hear of the job
     reply = await _ask(machine, flight, machine.stages(flight.generation.provider).status)
     if isinstance(reply, Again | Done):
         return reply
@@ -96,13 +96,6 @@ def _cancelable(machine: "Machine", flight: "Flight") -> bool:
     if isinstance(stages, Adapter) and type(stages).cancel is not Adapter.cancel:
         return True
     return flight.compiled.cancel is not None
-
-
-def _listen_later(flight: "Flight") -> Again:
-    """Nobody listens, and there is no other way to hear of the job."""
-    first, most = _AFTER_OUTAGE
-    flight.listen_at = time.time() + min(first * 2 ** min(flight.failures, 16), most)
-    return Again(flight.listen_at)
 
 
 async def _judge_heard(machine: "Machine", flight: "Flight", heard: Heard) -> Again | Done | None:
@@ -185,13 +178,15 @@ async def _refused(
 ) -> Again | Done:
     """A reply about an accepted job that is an error: ask again, or believe it."""
     message = machine.client(flight.generation.provider).scrub(refusal.message)
-    if refusal.kind in _PATIENT or (
-        refusal.kind == "not_found" and not refusal.declared and _young(flight)
-    ):
+    status = reply["status"]
+    unsure = status >= 300 and refusal.kind in _PATIENT  # a 2xx reply is about the job itself
+    if unsure or (refusal.kind == "not_found" and status == 404 and _young(flight)):
         return await _ask_again(machine, flight, message, refusal.after)
     if flight.generation.canceling:
         return await machine.canceled(flight, upstream=True)
-    return await machine.fail(flight, refusal.kind, message, maybe_charged=reply["status"] >= 500)
+    return await machine.fail(
+        flight, refusal.kind, message, maybe_charged=status >= 500 or status < 300
+    )
 
 
 def _young(flight: "Flight") -> bool:
@@ -238,6 +233,7 @@ async def judge(
         if flight.generation.canceling:
             return await machine.canceled(flight, upstream=True)
         kind, message = compiled.failure(reply)
+        message = message or f"The provider says no more than {raw!r}."
         client = machine.client(flight.generation.provider)
         return await machine.fail(flight, kind, client.scrub(message))
     return await _succeeded(machine, flight, reply)

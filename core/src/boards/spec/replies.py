@@ -98,7 +98,7 @@ def compile_refusal(rules: tuple[ErrorRule, ...]) -> Callable[[ReplyValue], Refu
                 after = _seconds(after_at(reply)) if after_at is not None else None
                 return Refusal(
                     rule.kind,  # type: ignore[arg-type]  # the reader allows only kinds
-                    told if isinstance(told, str) and told else message_in(reply),
+                    _told(told) or message_in(reply),
                     _retry_after(reply) if after is None else after,
                     rule.refused or (rule.kind == "rate_limited" and reply["status"] == 429),
                     declared=True,
@@ -137,7 +137,7 @@ def _retry_after(reply: ReplyValue) -> float | None:
         return None
 
 
-_MESSAGE_KEYS: Final = ("message", "detail", "error", "msg", "title", "description")
+_MESSAGE_KEYS: Final = ("message", "detail", "error", "errors", "msg", "title", "description")
 _LONGEST: Final = 500
 
 
@@ -150,6 +150,11 @@ def message_in(reply: ReplyValue) -> str:
     if not text:
         return f"HTTP {status}"
     return f"HTTP {status}: {text[:_LONGEST]}"
+
+
+def _told(value: Any) -> str:
+    """What a path to a message found: a text as it is, anything else as well as one can tell."""
+    return value if isinstance(value, str) else _message(value, 4) or ""
 
 
 def _message(value: Any, depth: int) -> str | None:
@@ -308,15 +313,13 @@ def _log_percent(lines: tuple[str, ...]) -> float | None:
 def compile_failure(
     failure: FailureSpec | None,
 ) -> Callable[[ReplyValue], tuple[ProviderErrorKind, str]]:
-    """A closure from the reply of a failed job to the error kind and its message."""
+    """A closure from the reply of a failed job to the error kind and its message, if it has one."""
     message_at = first(failure.message) if failure and failure.message is not None else None
     kinds = [(compile_predicate(one.when), one.kind) for one in (failure.kinds if failure else ())]
 
     def explain(reply: ReplyValue) -> tuple[ProviderErrorKind, str]:
         told = message_at(reply) if message_at is not None else ABSENT
-        if isinstance(told, dict | list):
-            told = _message(told, 4)
-        message = told if isinstance(told, str) and told else "the job failed"
+        message = _told(told)
         for test, kind in kinds:
             if test(reply, _scope(reply)):
                 return kind, message  # type: ignore[return-value]  # the reader allows only kinds

@@ -1,0 +1,112 @@
+"""Submits whose reply was lost: found again at the provider, or left unknown."""
+
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from tests.integration.acme import Acme, drop
+from tests.integration.conftest import Open
+
+RECONCILE: dict[str, Any] = {
+    "path": "/jobs",
+    "each": "body.jobs[*]",
+    "next": "body.next",
+    "where": {"eq": ["input.prompt", "${input.prompt}"]},
+    "capture": {"id": "id"},
+}
+
+
+@pytest.fixture
+def lossy(acme: Acme) -> Acme:
+    """Acme begins each job and loses its answer."""
+    submit = acme.submit
+
+    async def lose(request: web.Request) -> web.StreamResponse:
+        await submit(request)
+        return await drop(request)
+
+    acme.answers["submit"] = lose
+    return acme
+
+
+async def test_a_lost_job_is_found_by_its_input(lossy: Acme, open_boards: Open) -> None:
+    """Pages are followed; the caller notices nothing, and nothing is paid twice."""
+    lossy.jobs |= {
+        f"old-{number}": {"id": f"old-{number}", "status": "done", "polls": 0, "input": {}}
+        for number in range(3)
+    }
+    async with open_boards(provider={"reconcile": RECONCILE}) as boards:
+        generation = await boards.generate("draw", prompt="a cat")
+    assert generation.provider_job_id == "job-4"
+    assert (lossy.counts["submit"], lossy.counts["list"]) == (1, 4)
+
+
+async def test_a_job_that_another_generation_has_is_no_match(
+    lossy: Acme, open_boards: Open
+) -> None:
+    """Two generations of one input: each finds its own job, or none."""
+    async with open_boards(provider={"reconcile": RECONCILE}) as boards:
+        first = await boards.generate("draw", prompt="a cat")
+        second = await boards.generate("draw", prompt="a cat")
+    assert [first.provider_job_id, second.provider_job_id] == ["job-1", "job-2"]
+
+
+async def test_two_matches_prove_nothing(
+    lossy: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only exactly one counts: otherwise the generation is unknown, and says so."""
+    monkeypatch.setattr("boards.engine.recovering._SOON", (0.01,))
+    lossy.jobs["old"] = {"id": "old", "status": "done", "polls": 0, "input": {"prompt": "a cat"}}
+    async with open_boards(provider={"reconcile": RECONCILE}) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        assert (await boards.wait(generation.id)).phase == "unknown"
+    assert lossy.counts["submit"] == 1
+
+
+async def test_an_unknown_generation_is_looked_for_again(
+    lossy: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list that lags, or an outage, only delays; the event tells how it was resolved."""
+    monkeypatch.setattr("boards.engine.recovering._SOON", ())
+    monkeypatch.setattr("boards.engine.recovering._LATER", (0.05, 0.05, 0.05, 0.05))
+    listed = lossy.list
+
+    async def at_first_nothing(request: web.Request) -> web.StreamResponse:
+        if lossy.counts["list"] < 3:
+            return web.json_response({"jobs": []})
+        return await listed(request)
+
+    lossy.answers["list"] = at_first_nothing
+    async with open_boards(provider={"reconcile": RECONCILE}) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        while (now := await boards.get(generation.id)).status != "succeeded":
+            assert now.status == "running" or now.phase != "failed"
+            await boards.wait(generation.id)
+        events = [event async for event in boards.events(generation.id, follow=False)]
+    decisions = [event.data["decision"] for event in events if event.type == "resolved"]
+    assert decisions == ["reconciled"]
+
+
+async def test_it_is_looked_for_after_a_restart_too(
+    lossy: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is unknown and due is taken up by the next process."""
+    monkeypatch.setattr("boards.engine.recovering._SOON", ())
+    monkeypatch.setattr("boards.engine.recovering._LATER", (0.05, 0.05, 60.0, 60.0))
+
+    async def down(_request: web.Request) -> web.StreamResponse:
+        return web.json_response({}, status=503)
+
+    lossy.answers["list"] = down
+    async with open_boards(provider={"reconcile": RECONCILE}) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        assert (await boards.wait(generation.id)).phase == "unknown"
+    del lossy.answers["list"]
+    async with open_boards(provider={"reconcile": RECONCILE}) as boards:
+        async for event in boards.events(generation.id):
+            if event.type == "resolved":
+                break
+        while not (await boards.get(generation.id)).final:
+            await boards.wait(generation.id)
+        assert (await boards.get(generation.id)).status == "succeeded"

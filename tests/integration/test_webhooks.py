@@ -1,0 +1,213 @@
+"""Webhooks: verified, believed or looked into, and never lost."""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from typing import Any
+
+import pytest
+
+from boards import Boards
+from boards.errors import NotFoundError, WebhookError
+from boards.generations import Generation
+from tests.integration.acme import WEBHOOK_KEY, Acme, drop
+from tests.integration.conftest import Open
+
+WEBHOOK: dict[str, Any] = {
+    "verify": {
+        "kind": "standard_webhooks",
+        "secret_request": {"path": "/secret", "capture": {"secret": "body.key"}},
+    },
+    "then": "accept",
+    "body_at": "body.result",
+}
+SUBMIT = {
+    "path": "/jobs",
+    "json": {"prompt": "${input.prompt}", "webhook": "${run.webhook_url?}"},
+    "capture": {"id": "body.id"},
+}
+SLOW = {"submit": SUBMIT, "poll": {"path": "/jobs/${job.id}", "every": "1h", "max_every": "1h"}}
+PUBLIC = "https://boards.example/hooks"
+
+
+def signed(body: bytes, *, at: float | None = None, key: bytes = WEBHOOK_KEY) -> dict[str, str]:
+    """The headers of a call as Acme signs it."""
+    when = str(int(time.time() if at is None else at))
+    text = f"msg-1.{when}.".encode() + body
+    signature = base64.b64encode(hmac.new(key, text, hashlib.sha256).digest()).decode()
+    return {
+        "Webhook-Id": "msg-1",
+        "Webhook-Timestamp": when,
+        "Webhook-Signature": f"v1,AAAA v1,{signature}",
+    }
+
+
+def call(acme: Acme, job: str = "job-1", status: str = "done") -> bytes:
+    """A call's body."""
+    result = {"images": [{"url": f"{acme.url}/files/a.png"}], "seed": 7}
+    return json.dumps({"id": job, "status": status, "result": result}).encode()
+
+
+async def token_of(acme: Acme) -> str:
+    """The token in the address that Acme was told."""
+    url: str = next(iter(acme.jobs.values()))["input"]["webhook"]
+    assert url.startswith(f"{PUBLIC}/acme/")
+    return url.rsplit("/", 1)[1]
+
+
+async def submitted(boards: Boards) -> Generation:
+    """A generation that Acme has accepted."""
+    generation = await boards.submit("draw", prompt="a cat")
+    async for event in boards.events(generation.id):
+        if event.type == "submitted":
+            break
+    return generation
+
+
+async def test_a_verified_call_ends_the_generation_without_a_poll(
+    acme: Acme, open_boards: Open
+) -> None:
+    """The result is in the call: neither status nor result is asked for."""
+    async with open_boards(
+        provider={"webhook": WEBHOOK}, execution=SLOW, webhook_url=PUBLIC
+    ) as boards:
+        generation = await submitted(boards)
+        body = call(acme)
+        await boards.receive_webhook("acme", signed(body), body, await token_of(acme))
+        assert (await boards.wait(generation.id)).status == "succeeded"
+    assert (acme.counts["poll"], acme.counts["result"], acme.counts["secret"]) == (0, 0, 1)
+
+
+async def test_a_call_that_says_failed_is_looked_into(acme: Acme, open_boards: Open) -> None:
+    """Only success is taken from a call; the rest is asked for, in words that the spec knows."""
+    async with open_boards(
+        provider={"webhook": WEBHOOK}, execution=SLOW, webhook_url=PUBLIC
+    ) as boards:
+        generation = await submitted(boards)
+        acme.jobs["job-1"] |= {"status": "failed"}
+        body = call(acme, status="failed")
+        await boards.receive_webhook("acme", signed(body), body, await token_of(acme))
+        assert (await boards.wait(generation.id)).status == "failed"
+    assert acme.counts["poll"] == 1
+
+
+async def test_a_call_only_wakes_where_the_spec_says_poll(acme: Acme, open_boards: Open) -> None:
+    """With then: poll nothing in the body is believed."""
+    webhook = {"verify": {"kind": "none"}, "then": "poll"}
+    acme.polls_needed = 0
+    async with open_boards(
+        provider={"webhook": webhook}, execution=SLOW, webhook_url=PUBLIC
+    ) as boards:
+        generation = await submitted(boards)
+        await boards.receive_webhook("acme", {}, b"anything", await token_of(acme))
+        assert (await boards.wait(generation.id)).status == "succeeded"
+    assert acme.counts["poll"] == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "message"),
+    [
+        (lambda body: signed(body, key=b"another"), "wrong"),
+        (lambda body: signed(body + b" "), "wrong"),
+        (lambda body: signed(body, at=time.time() - 3600), "ago"),
+        (lambda body: {**signed(body), "Webhook-Timestamp": "soon"}, "no number"),
+        (lambda _body: {}, "no header"),
+    ],
+    ids=["another key", "another body", "old", "no time", "unsigned"],
+)
+async def test_what_does_not_verify_changes_nothing(
+    acme: Acme, open_boards: Open, headers: Any, message: str
+) -> None:
+    """A forged, changed or old call is refused, and the generation waits on."""
+    async with open_boards(
+        provider={"webhook": WEBHOOK}, execution=SLOW, webhook_url=PUBLIC
+    ) as boards:
+        generation = await submitted(boards)
+        body = call(acme)
+        with pytest.raises(WebhookError, match=message):
+            await boards.receive_webhook("acme", headers(body), body, await token_of(acme))
+        assert (await boards.get(generation.id)).phase == "waiting"
+
+
+async def test_a_token_is_of_one_attempt_of_one_provider(acme: Acme, open_boards: Open) -> None:
+    """Another token, or another provider's path, finds nothing."""
+    async with open_boards(
+        provider={"webhook": WEBHOOK}, execution=SLOW, webhook_url=PUBLIC
+    ) as boards:
+        await submitted(boards)
+        body, token = call(acme), await token_of(acme)
+        with pytest.raises(NotFoundError):
+            await boards.receive_webhook("acme", signed(body), body, token[:-1] + "x")
+        with pytest.raises(NotFoundError):
+            await boards.receive_webhook("other", signed(body), body, token)
+
+
+async def test_a_late_call_resolves_a_generation_whose_submit_was_lost(
+    acme: Acme, open_boards: Open
+) -> None:
+    """The reply to the submit never came; the call proves that the job runs."""
+    submit = acme.submit
+
+    async def lost(request: Any) -> Any:
+        await submit(request)
+        return await drop(request)
+
+    acme.answers["submit"] = lost
+    async with open_boards(
+        provider={"webhook": WEBHOOK}, execution=SLOW, webhook_url=PUBLIC
+    ) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        assert (await boards.wait(generation.id)).phase == "unknown"
+        body = call(acme)
+        await boards.receive_webhook("acme", signed(body), body, await token_of(acme))
+        ended = await boards.wait(generation.id)
+        events = [event async for event in boards.events(generation.id, follow=False)]
+    assert ended.status == "succeeded"
+    assert [e.data["decision"] for e in events if e.type == "resolved"] == ["webhook"]
+    assert acme.counts["submit"] == 1
+
+
+async def test_a_process_that_does_not_drive_takes_calls_too(acme: Acme, open_boards: Open) -> None:
+    """A web server takes the call, a worker goes on with the generation."""
+    acme.polls_needed = 0
+    settings: dict[str, Any] = {
+        "provider": {"webhook": WEBHOOK}, "execution": SLOW, "webhook_url": PUBLIC,
+    }  # fmt: skip
+    async with (
+        open_boards(**settings) as worker,
+        open_boards(**settings, drive=False) as server,
+    ):
+        generation = await submitted(worker)
+        body = call(acme)
+        await server.receive_webhook("acme", signed(body), body, await token_of(acme))
+        assert (await worker.wait(generation.id)).status == "succeeded"
+
+
+async def test_the_address_survives_a_restart_and_the_store_has_only_its_hash(
+    acme: Acme, open_boards: Open
+) -> None:
+    """A replayed attempt has the same address; who reads the database cannot forge a call."""
+    settings: dict[str, Any] = {
+        "provider": {"webhook": WEBHOOK}, "execution": SLOW, "webhook_url": PUBLIC,
+    }  # fmt: skip
+    async with open_boards(**settings) as boards:
+        generation = await submitted(boards)
+        home = boards.settings.home
+    token = await token_of(acme)
+    assert token.encode() not in b"".join(path.read_bytes() for path in home.glob("boards.db*"))
+    assert (home / "webhook.key").stat().st_mode & 0o777 == 0o600
+    async with open_boards(**settings) as boards:
+        body = call(acme)
+        await boards.receive_webhook("acme", signed(body), body, token)
+        assert (await boards.wait(generation.id)).status == "succeeded"
+
+
+async def test_without_a_public_address_no_webhook_is_asked_for(
+    acme: Acme, open_boards: Open
+) -> None:
+    """run.webhook_url is absent then."""
+    async with open_boards(provider={"webhook": WEBHOOK}, execution={"submit": SUBMIT}) as boards:
+        await boards.generate("draw", prompt="a cat")
+    assert "webhook" not in acme.jobs["job-1"]["input"]

@@ -10,7 +10,7 @@ from boards.spec import yaml
 from boards.spec.places import Document, Mapping, Problems, Sequence
 from boards.spec.reader import SpecFile, read_document
 
-__all__ = ["SpecDocument", "read_specs", "read_text", "unreadable"]
+__all__ = ["SpecDocument", "read_specs", "read_text", "take_switches", "unreadable"]
 
 
 @frozen
@@ -37,7 +37,7 @@ def read_specs(document: Document, problems: Problems, *, host: bool) -> SpecDoc
     and a provider with neither ``type`` nor ``base_url`` adjusts the installed one of its name.
     """
     root = document.root
-    switched_off = _take_switches(root) if host else ()
+    switched_off = take_switches(root) if host else ()
     written = _written(root)
     file = read_document(document, problems)
     adjusting = _adjusting(root) if host else frozenset()
@@ -78,7 +78,7 @@ def _written(root: Any) -> list[str]:
     return [name for item in _generators(root) or () if (name := _id_of(item)) is not None]
 
 
-def _take_switches(root: Any) -> tuple[str, ...]:
+def take_switches(root: Any) -> tuple[str, ...]:
     """Take out the generators that a host's file merely disables: the reader wants whole ones."""
     generators = _generators(root)
     if generators is None:

@@ -1,5 +1,9 @@
 """``boards check``: every mistake in files of the generator language."""
 
+import contextlib
+import gc
+from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +17,7 @@ if TYPE_CHECKING:
     from boards.registry import Registry
     from boards.spec.model import ProviderSpec
 
-__all__ = ["check"]
+__all__ = ["as_json", "check", "find_mistakes", "yaml_files"]
 
 
 @command()
@@ -24,12 +28,12 @@ def check(session: Session, paths: tuple[Path, ...]) -> int:
     A directory stands for the YAML files in it. A provider that a file does not define is taken
     from another of the files, or from what is installed.
     """
-    files = _files(paths)
-    errors, warnings = _check(session, files)
+    files = yaml_files(paths)
+    errors, warnings = find_mistakes(session, files)
     out = session.out
     if out.json:
         shown = [*((one, "error") for one in errors), *((one, "warning") for one in warnings)]
-        out.value([_as_json(one, severity) for one, severity in shown])
+        out.value([as_json(one, severity) for one, severity in shown])
         return Exit.FAILED if errors else Exit.OK
     for one in (*errors, *warnings):
         out.line(str(one))
@@ -42,7 +46,12 @@ def _count(found: list[Problem], what: str) -> str:
     return f"{len(found) or 'no'} {what}{'' if len(found) == 1 else 's'}"
 
 
-def _files(paths: tuple[Path, ...]) -> list[Path]:
+def yaml_files(paths: tuple[Path, ...]) -> list[Path]:
+    """The files that paths stand for; a directory, for the YAML files in it.
+
+    Raises:
+        click.UsageError: There is no such path, or no file in it.
+    """
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
@@ -57,56 +66,61 @@ def _files(paths: tuple[Path, ...]) -> list[Path]:
     return list(dict.fromkeys(files))
 
 
-def _check(session: Session, paths: list[Path]) -> tuple[list[Problem], list[Problem]]:
-    from boards.spec.check import check_generator, check_provider  # noqa: PLC0415  # not for --help
+def find_mistakes(session: Session, paths: list[Path]) -> tuple[list[Problem], list[Problem]]:
+    """The errors and the warnings of some files that belong together, by place."""
+    from boards.documents import take_switches  # noqa: PLC0415  # not for --help
+    from boards.spec import yaml  # noqa: PLC0415
+    from boards.spec.check import check_documents  # noqa: PLC0415
     from boards.spec.places import Problems  # noqa: PLC0415
-    from boards.spec.reader import SpecFile, read_file  # noqa: PLC0415
 
     problems = Problems()
     unreadable: list[Problem] = []
-    read: list[SpecFile] = []
-    for path in paths:
-        try:
-            read.append(read_file(path, problems))
-        except SpecError as error:
-            unreadable += error.problems or (Problem(str(path), f"error: {error.message}"),)
-    defined = {name: spec for file in read for name, spec in file.providers.items()}
-    registry = session.boards(drive=False).registry
-    for name, spec in defined.items():
-        if spec.type == "rest":
-            check_provider(name, spec, problems)
-    for file in read:
-        for generator in file.generators:
-            provider = _provider(generator.provider, defined, registry)
-            if provider is None and generator.place is not None:
-                problems.warn(
-                    generator.place,
-                    f"the provider {generator.provider!r} is not defined here, nor installed: "
-                    "what depends on it is not checked",
-                )
-            check_generator(generator, provider, problems)
+    documents = []
+    with _without_collections():
+        for path in paths:
+            try:
+                document = yaml.parse(yaml.load(path), str(path), problems)
+            except SpecError as error:
+                unreadable += error.problems or (Problem(str(path), f"error: {error.message}"),)
+                continue
+            if document is not None:
+                take_switches(document.root)  # a host's file may merely disable a generator
+                documents.append(document)
+        check_documents(documents, problems, _Installed(session))
     return [*unreadable, *problems.errors], problems.warnings
 
 
-def _provider(
-    name: str, defined: "dict[str, ProviderSpec]", registry: "Registry"
-) -> "ProviderSpec | None":
-    """A provider as it would run: of the files, over what is installed."""
-    from boards.spec.merge import instance_of  # noqa: PLC0415  # not for --help
-
-    own = defined.get(name)
-    if own is not None and own.type == "rest" and "base_url" in own.config:
-        return own
+@contextlib.contextmanager
+def _without_collections() -> Iterator[None]:
+    """Without garbage collections: all nodes live to the end, and are looked at again each time."""
+    enabled = gc.isenabled()
+    gc.disable()
     try:
-        definition = name if own is None or own.type == "rest" else own.type
-        base = defined.get(definition) if definition != name else None
-        base = base or registry.provider(definition).spec
-    except BoardsError:
-        return own
-    return base if own is None else instance_of(base, own)
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
-def _as_json(problem: Problem, severity: str) -> dict[str, str | int | None]:
+class _Installed:
+    """Providers by name, of a registry that is made only where a file needs it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @cached_property
+    def _registry(self) -> "Registry":
+        return self._session.boards(drive=False).registry
+
+    def __call__(self, name: str) -> "ProviderSpec | None":
+        try:
+            return self._registry.provider(name).spec
+        except BoardsError:
+            return None
+
+
+def as_json(problem: Problem, severity: str) -> dict[str, str | int | None]:
+    """A mistake as ``--json`` prints it: its file, line and column apart."""
     file, _, rest = problem.where.partition(":")
     parts = problem.where.rsplit(":", 2)
     line = column = None

@@ -46,8 +46,6 @@ _FOLLOW: Final = 0.1
 """Seconds between looks at what other processes wrote."""
 _CONTEND: Final = 1.0
 """Seconds between tries to become the owner."""
-_SUBMITS: Final = 16
-"""Submits of one provider under way at once, where its spec gives no ``limits.concurrency``."""
 
 
 class Engine:
@@ -81,20 +79,19 @@ class Engine:
         self._clients: dict[str, ProviderClient] = {}
         self._stages: dict[str, Stages] = {}
         self._replays = Replays()
-        self._slots: dict[str, asyncio.Semaphore] = {}
         self._observers = Observers()
         self._follower: asyncio.Task[None] | None = None
         self._driving = False
         self._wants_to_drive = False
         hooks = registry.hooks
+        self._downloader = Downloader(self._transport, storage, limit=settings.max_output_bytes)
         self.machine = Machine(
             store=store,
             storage=storage,
             client=self.client,
             stages=self.stages,
             compiled=registry.compiled,
-            slots=self._slot,
-            downloader=Downloader(self._transport, storage, limit=settings.max_output_bytes),
+            downloader=self._downloader,
             hooks=hooks if hooks.implements("boards_before_submit") else None,
             trouble=self._observers.troubled,
             wake=runner.wake,
@@ -131,6 +128,7 @@ class Engine:
         if self.machine.critical:
             await asyncio.gather(*self.machine.critical, return_exceptions=True)
         self._observers.close()
+        await self._downloader.close()
         await self._transport.close()
         await self.storage.close()
         await self.store.close()
@@ -169,14 +167,6 @@ class Engine:
                 client.authenticate = stages.authenticate
             self._stages[name] = stages
         return stages
-
-    def _slot(self, provider: str) -> asyncio.Semaphore:
-        slot = self._slots.get(provider)
-        if slot is None:
-            limits = self.client(provider).spec.limits
-            slot = asyncio.Semaphore((limits and limits.concurrency) or _SUBMITS)
-            self._slots[provider] = slot
-        return slot
 
     async def _contend(self) -> None:
         """Try to become the owner; take up every live generation if so."""
@@ -269,6 +259,7 @@ class Engine:
     async def events(self, generation_id: str, *, after: int = 0) -> AsyncIterator[Event]:
         """A generation's events after one, as they are committed, until it ends."""
         news, let_go = self._observers.news_of(generation_id)
+        ended = False
         try:
             while True:
                 news.clear()
@@ -277,10 +268,13 @@ class Engine:
                     after = event.id
                     yield event
                 if not events:
-                    generation = await self.store.get(generation_id)
-                    if generation is None or generation.final or generation.phase == "unknown":
+                    if ended:
                         return
-                    await news.wait()
+                    # The end may have been committed since: its events are looked for once more.
+                    now = await self.store.get(generation_id)
+                    ended = now is None or now.final or now.phase == "unknown"
+                    if not ended:
+                        await news.wait()
         finally:
             let_go()
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve, field, frozen
 
+from boards.engine.limits import Ticket
 from boards.engine.webhooks import Addresses
 from boards.events import iso_time
 from boards.generations import Attempt, Generation
@@ -53,6 +54,7 @@ class Flight:
         heard_at: When something was last heard, or the listener began; monotonic seconds.
         deaf: How often listening ended since something was heard.
         listen_at: When listening may begin again; Unix seconds.
+        ticket: What it waits at its provider's gate with, before the submit.
         lookups: How often a job was looked for whose submit's reply was lost.
         look_at: When it is looked for next; Unix seconds.
     """
@@ -72,6 +74,7 @@ class Flight:
     heard_at: float = 0.0
     deaf: int = 0
     listen_at: float = 0.0
+    ticket: Ticket | None = field(default=None, repr=False)
     lookups: int = 0
     look_at: float = 0.0
     _input_scope: dict[str, Any] | None = field(default=None, repr=False)
@@ -84,6 +87,8 @@ class Flight:
 
     def wish_canceled(self) -> None:
         """Note a wish to cancel that the store has."""
+        if self.ticket is not None:
+            self.ticket.withdraw()
         self.generation = evolve(self.generation, canceling=True)
 
     def scope(self, config: Any) -> dict[str, Any]:

@@ -53,7 +53,6 @@ class Machine:
         client: The client of a provider instance, by name.
         stages: What is done at each stage: what the provider's spec says, or its adapter.
         compiled: The compiled generator, by full id.
-        slots: How many submits of a provider may be under way at once, by name.
         downloader: Fetches outputs.
         hooks: The plugins' say before a submit; None where no plugin has one.
         trouble: Told when a local fault holds a generation up; nothing of it is lost.
@@ -66,7 +65,6 @@ class Machine:
     client: Callable[[str], ProviderClient]
     stages: Callable[[str], Stages]
     compiled: Callable[[str], CompiledGenerator]
-    slots: Callable[[str], asyncio.Semaphore]
     downloader: Fetcher
     hooks: Submissions | None
     trouble: Callable[[Generation, BoardsError], None]

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from attrs import evolve
 
 from boards.engine import sse
+from boards.engine.limits import Gate
 from boards.engine.transport import (
     LostReplyError,
     Reply,
@@ -23,7 +24,7 @@ from boards.engine.transport import (
     UnsentError,
     unsilent,
 )
-from boards.engine.trust import TrustedHosts
+from boards.engine.trust import TrustedHosts, origin
 from boards.errors import ProviderError, ProviderErrorKind, UnavailableError
 from boards.logs import retries_to_logging
 from boards.settings import Settings
@@ -68,6 +69,7 @@ class ProviderClient:
         self.trusted = TrustedHosts(spec)
         self._refusal = compile_refusal(spec.errors)
         self._token: tuple[float, str] | None = None
+        self.gate = Gate(spec.limits)
         self.authenticate: Callable[[Request], Awaitable[Request]] | None = None
         """An adapter's own way to add credentials; None for what the spec says."""
 
@@ -119,6 +121,12 @@ class ProviderClient:
                 "untrusted_url",
                 f"{url} is not a host of {self.name}: nothing was sent.",
                 remedy=f"If it is, add its host to providers.{self.name}.hosts.",
+                provider=self.name,
+            )
+        if origin(url) is None:
+            raise ProviderError(
+                "untrusted_url",
+                f"{url} is not http(s) with a plain host: nothing was sent.",
                 provider=self.name,
             )
         return with_query(url, rendered.query)
@@ -208,6 +216,7 @@ class ProviderClient:
         retries_to_logging()
         retry = self.spec.retry or Retry()
         request = await self.request(rendered)
+        own = rendered.authenticated
         async for attempt in stamina.retry_context(
             on=_pause,
             attempts=retry.max + 1,
@@ -216,13 +225,13 @@ class ProviderClient:
             wait_max=retry.cap,
         ):
             with attempt:
-                return await self._accepted(request, rendered.accept)
+                return await self._accepted(request, rendered.accept, own=own)
         raise AssertionError  # stamina raises or returns
 
-    async def _accepted(self, request: Request, accept: str) -> ReplyValue:
+    async def _accepted(self, request: Request, accept: str, *, own: bool) -> ReplyValue:
         """A reply that is no error; everything else as :class:`ProviderError`."""
         try:
-            reply = await self.send(request, accept)
+            reply = await self.send(request, accept, own=own)
         except TRANSPORT_ERRORS as error:
             raise self.explain(error) from error
         refusal = self._refusal(reply)
@@ -262,15 +271,29 @@ class ProviderClient:
             UnreadableReplyError: A 2xx reply is not JSON where JSON was expected.
             ReplyTooLargeError: The reply has more than :data:`MAX_REPLY` bytes.
         """
-        return await self.send(await self.request(rendered, fresh=fresh), rendered.accept)
+        request = await self.request(rendered, fresh=fresh)
+        return await self.send(request, rendered.accept, own=rendered.authenticated)
 
-    async def send(self, request: Request, accept: str) -> ReplyValue:
-        """Send a request and read the whole reply: see :meth:`exchange`."""
-        reply = await self._transport.send(request)
+    async def send(self, request: Request, accept: str, *, own: bool = False) -> ReplyValue:
+        """Send a request and read the whole reply: see :meth:`exchange`.
+
+        Args:
+            request: Ready to send.
+            accept: What a 2xx reply is.
+            own: It goes to the provider itself: what comes of it tells how the provider is.
+        """
         try:
-            content = await reply.read(MAX_REPLY)
-        finally:
-            await reply.close()
+            reply = await self._transport.send(request)
+            try:
+                content = await reply.read(MAX_REPLY)
+            finally:
+                await reply.close()
+        except (UnsentError, LostReplyError) as error:
+            if own and getattr(error, "forbidden", None) is None:
+                self.gate.breaker.failed()
+            raise
+        if own:
+            self.gate.observe(reply.status, reply.headers)
         return _reply_value(reply, _decode(reply, content, accept))
 
     async def stream(self, rendered: Rendered) -> AsyncIterator[ReplyValue]:

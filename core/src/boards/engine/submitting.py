@@ -20,6 +20,7 @@ from boards.adapters import Job
 from boards.engine import listening
 from boards.engine.accepting import accepted_as, answered, committed
 from boards.engine.files import FileForms
+from boards.engine.limits import Ticket
 from boards.engine.recovering import lost
 from boards.engine.rest import TRANSPORT_ERRORS, ProviderClient
 from boards.engine.transport import UnsentError
@@ -69,9 +70,19 @@ class _Sending:
 
 async def submit(machine: "Machine", flight: "Flight") -> Again | Done:
     """Take a queued generation to its submit."""
-    if flight.generation.canceling:
-        return await machine.canceled(flight, upstream=False)
-    client = machine.client(flight.generation.provider)
+    generation = flight.generation
+    client = machine.client(generation.provider)
+    flight.ticket = Ticket(asyncio.get_running_loop().create_future())
+    async with client.gate.passing(
+        flight.ticket, generation.owner, generation.priority
+    ) as admitted:
+        if not admitted or flight.generation.canceling:
+            return await machine.canceled(flight, upstream=False)
+        return await _submit(machine, flight, client)
+
+
+async def _submit(machine: "Machine", flight: "Flight", client: ProviderClient) -> Again | Done:
+    """Make the request ready, and send it."""
     attempt = _new_attempt(machine, flight)
     try:
         sending = await _prepared(machine, flight, client, attempt)
@@ -85,11 +96,10 @@ async def submit(machine: "Machine", flight: "Flight") -> Again | Done:
         return await machine.fail(flight, "auth", error.message, remedy=error.remedy)
     if (veto := await _vetoed(machine, flight, sending.rendered)) is not None:
         return await machine.fail(flight, "invalid_input", f"A plugin refused it: {veto}")
+    if flight.generation.canceling:
+        return await machine.canceled(flight, upstream=False)
     attempt = evolve(attempt, request_digest=sending.digest)
-    async with machine.slots(flight.generation.provider):
-        if flight.generation.canceling:
-            return await machine.canceled(flight, upstream=False)
-        return await _uninterrupted(machine, _send(machine, flight, client, sending, attempt))
+    return await _uninterrupted(machine, _send(machine, flight, client, sending, attempt))
 
 
 async def _vetoed(
@@ -128,7 +138,9 @@ async def recover(machine: "Machine", flight: "Flight") -> Again | Done:
     recognised = chosen is not None and chosen.idempotency is not None
     if not (recognised or stages.repeatable) or sending.digest != attempt.request_digest:
         return await lost(machine, flight, attempt, reason)
-    async with machine.slots(flight.generation.provider):
+    generation = flight.generation
+    ticket = Ticket(asyncio.get_running_loop().create_future())  # a cancel cannot withdraw this one
+    async with client.gate.passing(ticket, generation.owner, generation.priority):
         return await _uninterrupted(machine, _answer(machine, flight, client, sending, attempt))
 
 
@@ -318,6 +330,8 @@ async def _refused(
     """The provider answered with an error."""
     message = client.scrub(refusal.message)
     if refusal.refused:
+        if refusal.kind == "rate_limited":
+            client.gate.pause(_backoff(client, 1) if refusal.after is None else refusal.after)
         return await _retry_later(
             machine, flight, client, _ended(attempt, "refused"), message, refusal.after,
             kind=refusal.kind,

@@ -147,6 +147,9 @@ async def _ask(
 ) -> ReplyValue | Again | Done:
     """Have a stage ask about an accepted job; a reply that is no error, or what to do next."""
     client = machine.client(flight.generation.provider)
+    if (wait := client.gate.breaker.wait) > 0:
+        return Again(time.time() + wait * random.uniform(1.0, 1.2))  # noqa: S311  # jitter
+    client.gate.breaker.begin()
     try:
         job = machine.job(flight)
         reply = await stage(job)

@@ -7,21 +7,26 @@ and the published JSON Schema all come from them.
 
 import re
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final, Protocol
 
 import attrs
 
 from boards.spec.operators import Body, read_body, read_template, write_body
 from boards.spec.paths import Path, PathError, parse_path
-from boards.spec.places import Mapping, Place, Problems, Sequence, did_you_mean, plain
+from boards.spec.places import Mapping, Place, Problems, Sequence, did_you_mean, meant_by, plain
 from boards.spec.predicates import Predicate, read_predicate, write_predicate
 from boards.spec.tokens import Template
 
 __all__ = [
     "BAD",
+    "DURATION",
+    "RATE",
+    "SIZE",
     "BodyKind",
     "Choice",
     "DurationKind",
+    "Fields",
     "FlagKind",
     "JsonKind",
     "Kind",
@@ -80,6 +85,7 @@ def no_place() -> Any:
     return attrs.field(default=None, eq=False, repr=False, kw_only=True)
 
 
+@cache
 def keys_of(model: type) -> dict[str, "attrs.Attribute[Any]"]:
     """The keys that a model class declares."""
     return {
@@ -153,11 +159,11 @@ class NumberKind(_AsIs):
         return value
 
 
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
+DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(KB|MB|GB)")
+SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(KB|MB|GB)")
 _BYTES: Final = {"KB": 1000, "MB": 1000_000, "GB": 1000_000_000}
-_RATE = re.compile(r"([1-9][0-9]*)/([0-9]+(?:\.[0-9]+)?(?:ms|s|m|h))")
+RATE = re.compile(r"([1-9][0-9]*)/([0-9]+(?:\.[0-9]+)?(?:ms|s|m|h))")
 
 
 @attrs.frozen
@@ -165,7 +171,7 @@ class DurationKind:
     """``500ms 10s 5m 24h``, in seconds."""
 
     def read(self, value: Any, place: Place, problems: Problems) -> Any:
-        match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+        match = DURATION.fullmatch(value) if isinstance(value, str) else None
         if match is None:
             problems.error(
                 place, f"expected a duration such as 500ms, 10s, 5m or 24h, not {shown(value)}"
@@ -186,7 +192,7 @@ class SizeKind:
     """``KB MB GB``, powers of ten, in bytes."""
 
     def read(self, value: Any, place: Place, problems: Problems) -> Any:
-        match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+        match = SIZE.fullmatch(value) if isinstance(value, str) else None
         if match is None:
             problems.error(place, f"expected a size such as 256KB, 1MB or 2GB, not {shown(value)}")
             return BAD
@@ -204,7 +210,7 @@ class RateKind:
     """``600/1m``: a count and the seconds that it is for."""
 
     def read(self, value: Any, place: Place, problems: Problems) -> Any:
-        match = _RATE.fullmatch(value) if isinstance(value, str) else None
+        match = RATE.fullmatch(value) if isinstance(value, str) else None
         if match is None:
             problems.error(place, f"expected a rate such as 600/1m or 5/1s, not {shown(value)}")
             return BAD
@@ -356,6 +362,7 @@ class Shape:
             return BAD
         known = keys_of(self.model)
         before = problems.count
+        meant = meant_by(value, known)
         for name in value:
             if name not in known:
                 problems.error(
@@ -363,16 +370,19 @@ class Shape:
                 )
         arguments: dict[str, Any] = {}
         for name, attribute in known.items():
-            if name in value:
+            written = name if name in value else meant.get(name)
+            if written is not None:
                 kind: Kind = attribute.metadata["kind"]
-                arguments[attribute.name] = kind.read(
-                    value[name], value.value_places[name], problems
-                )
+                at = value.value_places[written]
+                told = problems if written == name else Problems()
+                arguments[attribute.name] = kind.read(value[written], at, told)
+                if told is not problems:  # it may not have been meant: what is within it counts
+                    problems.take(told, but_at={(at.source.name, at.line, at.column)})
             elif attribute.default is attrs.NOTHING:
                 problems.error(place, f"missing key {name!r}")
         if problems.count > before:
             return BAD
-        if any(attribute.name == "place" for attribute in attrs.fields(self.model)):
+        if "place" in attrs.fields_dict(self.model):
             arguments["place"] = place
         return self.model(**arguments)
 
@@ -387,6 +397,29 @@ class Shape:
             if item != default or type(item) is not type(default):
                 written[name] = attribute.metadata["kind"].write(item)
         return written
+
+
+@attrs.frozen
+class Fields:
+    """A mapping with closed keys, all of them optional, kept as it is."""
+
+    kinds: dict[str, Kind]
+
+    def read(self, value: Any, place: Place, problems: Problems) -> Any:
+        if not isinstance(value, Mapping):
+            problems.error(place, f"expected a mapping, not {shown(value)}")
+            return BAD
+        before = problems.count
+        for name, item in value.items():
+            if name in self.kinds:
+                self.kinds[name].read(item, value.value_places[name], problems)
+            else:
+                near = did_you_mean(name, self.kinds)
+                problems.error(value.key_places[name], f"unknown key {name!r}{near}")
+        return BAD if problems.count > before else plain(value)
+
+    def write(self, value: Any) -> Any:
+        return plain(value)
 
 
 def _decimal(number: float) -> str:

@@ -18,6 +18,7 @@ FILE_FORMATS: Final = frozenset({"image", "audio", "video", "model", "file"})
 
 _MAX_DEPTH: Final = 100
 _MAX_BITS: Final = 1024
+_LARGE: Final = 1 << _MAX_BITS - 1
 _NAMES: Final = {
     "string": "a string",
     "integer": "an integer",
@@ -82,7 +83,10 @@ class InputSchema:
     def problems(self, value: Mapping[str, Any]) -> list[Problem]:
         """Everything that is wrong with a completed input, each naming its field."""
         strange = {
-            name: flaw for name, one in value.items() if (flaw := _flaw({name: one})) is not None
+            name: flaw
+            for name, one in value.items()
+            if not (type(name) is str and _is_plain(name) and _is_plain(one))
+            and (flaw := _flaw({name: one})) is not None
         }
         if strange:
             rest = {name: one for name, one in value.items() if name not in strange}
@@ -161,6 +165,18 @@ def _shown(value: Any) -> str:
 
 def _retrieve(uri: str) -> Any:
     raise ValueError(f"a schema stands by itself: {uri} is not fetched")
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a scalar has no flaw, for sure; a quick look that spares most of them a close one."""
+    kind = type(value)
+    if kind is str:
+        return bool(value.isascii())
+    if kind is int:
+        return bool(-_LARGE < value < _LARGE)
+    if kind is float:
+        return isfinite(value)
+    return value is None or kind is bool
 
 
 def _flaw(value: Any, depth: int = _MAX_DEPTH) -> str | None:

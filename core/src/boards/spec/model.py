@@ -14,6 +14,7 @@ from boards.spec.grammar import (
     BodyKind,
     Choice,
     DurationKind,
+    Fields,
     FlagKind,
     JsonKind,
     Listed,
@@ -62,10 +63,12 @@ __all__ = [
     "Reconcile",
     "RequestSpec",
     "Retry",
+    "SchemaKind",
     "StatusRule",
     "StatusSpec",
     "Stream",
     "Submit",
+    "SubmitKind",
     "Upload",
     "Verify",
     "WebSocket",
@@ -75,10 +78,17 @@ __all__ = [
 SPEC_VERSION: Final = 1
 
 _TEXT = TextKind()
-_NAME = TextKind(r"[a-z0-9][a-z0-9._-]*(@[A-Za-z0-9._-]+)?", "a name such as flux-1.1-pro")
+_NAME = TextKind(
+    r"[a-z0-9][a-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*(@[A-Za-z0-9._-]+)?",
+    "a name such as flux-1.1-pro",
+)
 INSTANCE_NAME: Final = TextKind(r"[a-z0-9][a-z0-9._-]*", "a name such as replicate")
 _ADAPTER = TextKind(
     r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", "a class such as boards_acme.adapter:AcmeAdapter"
+)
+_HOST = TextKind(
+    r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*",
+    "a host such as api.acme.example, or *.acme.example for those below it",
 )
 _INPUT_NAME = TextKind(r"[A-Za-z_][A-Za-z0-9_-]*", "a name such as size")
 _STATUS = Choice(("queued", "running", "succeeded", "failed", "canceled"))
@@ -107,20 +117,32 @@ class Idempotency:
 class RequestSpec:
     """One HTTP request, as a template."""
 
-    method: str = key(Choice(("GET", "POST", "PUT", "PATCH", "DELETE", "QUERY")), default="GET")
+    method: str = key(
+        Choice(("GET", "POST", "PUT", "PATCH", "DELETE", "QUERY")),
+        default="GET",
+        doc="the HTTP method",
+    )
     path: Template | None = key(_TEMPLATE, default=None, doc="follows base_url")
     base: str = key(_TEXT, default="base_url", doc="the config key of the base URL of path")
     url: Template | None = key(_TEMPLATE, default=None, doc="absolute; instead of path")
-    query: dict[str, Template] = key(Mapped(_TEMPLATE), default={})
-    headers: dict[str, Template] = key(Mapped(_TEMPLATE), default={})
-    json: Body | None = key(BodyKind(), default=None)
-    form: dict[str, Template] | None = key(Mapped(_TEMPLATE), default=None)
-    multipart: dict[str, Template] | None = key(Mapped(_TEMPLATE), default=None)
-    body: Template | None = key(_TEMPLATE, default=None)
+    query: dict[str, Template] = key(
+        Mapped(_TEMPLATE), default={}, doc="parameters, appended to the address"
+    )
+    headers: dict[str, Template] = key(
+        Mapped(_TEMPLATE), default={}, doc="beside those of the provider; these win"
+    )
+    json: Body | None = key(BodyKind(), default=None, doc="a JSON body, with tokens and operators")
+    form: dict[str, Template] | None = key(Mapped(_TEMPLATE), default=None, doc="a urlencoded body")
+    multipart: dict[str, Template] | None = key(
+        Mapped(_TEMPLATE), default=None, doc="parts: texts, or files through |bytes"
+    )
+    body: Template | None = key(
+        _TEMPLATE, default=None, doc="a raw body: a text, or a file through |bytes"
+    )
     accept: Literal["json", "binary", "text"] = key(
         Choice(("json", "binary", "text")), default="json", doc="what a 2xx reply is"
     )
-    timeout: float = key(DurationKind(), default=60.0)
+    timeout: float = key(DurationKind(), default=60.0, doc="for the whole exchange")
     auth: Literal["provider", "none"] = key(
         Choice(("provider", "none")),
         default="provider",
@@ -133,7 +155,9 @@ class RequestSpec:
 class Submit(RequestSpec):
     """The request that starts a job; one of several variants where ``when`` says so."""
 
-    method: str = key(Choice(("GET", "POST", "PUT", "PATCH")), default="POST")
+    method: str = key(
+        Choice(("GET", "POST", "PUT", "PATCH")), default="POST", doc="the HTTP method"
+    )
     when: Predicate | None = key(_PREDICATE, default=None, doc="only for a variant")
     idempotency: Idempotency | None = key(Shape(Idempotency), default=None)
     capture: dict[str, Path] = key(
@@ -141,29 +165,38 @@ class Submit(RequestSpec):
     )
 
 
-class _SubmitKind:
+class SubmitKind:
     """One submit, or several ``variants`` that share the keys beside them."""
 
     def read(self, value: Any, place: Place, problems: Problems) -> Any:
+        shared = self.shared(value, place, problems)
+        if shared is None:
+            return BAD
+        read = [Shape(Submit).read(one, at, problems) for one, at in shared]
+        return BAD if BAD in read else tuple(read)
+
+    def shared(
+        self, value: Any, place: Place, problems: Problems
+    ) -> list[tuple[Any, Place]] | None:
+        """Each variant with the keys beside ``variants``; None where they are no list."""
         if not isinstance(value, Mapping) or "variants" not in value:
-            read = Shape(Submit).read(value, place, problems)
-            return BAD if read is BAD else (read,)
+            return [(value, place)]
         variants = value["variants"]
         if not isinstance(variants, Sequence) or not variants:
             problems.error(value.value_places["variants"], "expected a list of variants")
-            return BAD
-        merged = []
+            return None
+        shared: list[tuple[Any, Place]] = []
         for variant, at in zip(variants, variants.item_places, strict=True):
             if not isinstance(variant, Mapping):
-                problems.error(at, "expected a mapping")
-                return BAD
+                shared.append((variant, at))
+                continue
             both = Mapping(at)
             for origin in (variant, value):
                 for name, item in origin.items():
                     if name != "variants" and name not in both:
                         both.put(name, item, origin.key_places[name], origin.value_places[name])
-            merged.append(Shape(Submit).read(both, at, problems))
-        return BAD if BAD in merged else tuple(merged)
+            shared.append((both, both.located(at)))
+        return shared
 
     def write(self, value: tuple[Submit, ...]) -> dict[str, Any]:
         written = [Shape(Submit).write(submit) for submit in value]
@@ -174,9 +207,9 @@ class _SubmitKind:
 class Poll(RequestSpec):
     """The request that asks how a job is doing, and how often."""
 
-    every: float = key(DurationKind(), default=1.0)
-    backoff: float = key(NumberKind(1), default=1.5)
-    max_every: float = key(DurationKind(), default=10.0)
+    every: float = key(DurationKind(), default=1.0, doc="the first wait between two polls")
+    backoff: float = key(NumberKind(1), default=1.5, doc="how much longer each wait is")
+    max_every: float = key(DurationKind(), default=10.0, doc="the longest wait")
 
 
 @frozen(kw_only=True)
@@ -206,33 +239,41 @@ class WebSocket:
 class Reconcile(RequestSpec):
     """Finds a job whose submit reply was lost."""
 
-    each: Path = key(_PATH)
-    next: Path | None = key(_PATH, default=None)
-    max_pages: int = key(WholeKind(1), default=10)
-    where: Predicate = key(_PREDICATE)
-    capture: dict[str, Path] = key(Mapped(_PATH, _INPUT_NAME), default={})
+    each: Path = key(_PATH, doc="the jobs in the reply")
+    next: Path | None = key(_PATH, default=None, doc="the address of the next page")
+    max_pages: int = key(WholeKind(1), default=10, doc="how many pages are looked at")
+    where: Predicate = key(_PREDICATE, doc="which element is the job; its paths begin there")
+    capture: dict[str, Path] = key(
+        Mapped(_PATH, _INPUT_NAME), default={}, doc="what is kept of the element, as job.NAME"
+    )
 
 
 @frozen
 class StatusRule:
     """One rule of a status."""
 
-    when: Predicate = key(_PREDICATE)
-    status: str = key(_STATUS, name="is")
+    when: Predicate = key(_PREDICATE, doc="the replies that it is for")
+    status: str = key(_STATUS, name="is", doc="the status that they mean")
 
 
 @frozen(kw_only=True)
 class StatusSpec:
     """How a reply tells the normalised status: a map of a value, or rules."""
 
-    at: Path | None = key(_PATH, default=None)
-    map: dict[str, str] = key(Mapped(_STATUS), default={})
+    at: Path | None = key(_PATH, default=None, doc="the value that map has words for")
+    map: dict[str, str] = key(Mapped(_STATUS), default={}, doc="the provider's words, in ours")
     unknown: str | None = key(_STATUS_OR_FAIL, default=None, doc="a value that map lacks")
     absent: str | None = key(_STATUS_OR_FAIL, default=None, doc="no value at all")
-    combine: str | None = key(Choice(("all",)), default=None)
-    fail_if: Predicate | None = key(_PREDICATE, default=None)
-    rules: tuple[StatusRule, ...] = key(Listed(Shape(StatusRule)), default=())
-    otherwise: str | None = key(_STATUS, default=None, name="else")
+    combine: str | None = key(
+        Choice(("all",)), default=None, doc="all: one failed value fails, all must have succeeded"
+    )
+    fail_if: Predicate | None = key(
+        _PREDICATE, default=None, doc="replies that mean failed, whatever the value"
+    )
+    rules: tuple[StatusRule, ...] = key(
+        Listed(Shape(StatusRule)), default=(), doc="the first that holds"
+    )
+    otherwise: str | None = key(_STATUS, default=None, name="else", doc="what no rule matches")
     place: Place | None = no_place()
 
 
@@ -243,7 +284,7 @@ class ProgressSpec:
     percent: Path | None = key(_PATH, default=None, doc="0 to 100")
     fraction: Path | None = key(_PATH, default=None, doc="0 to 1")
     queue_position: Path | None = key(_PATH, default=None, doc="0 is next")
-    logs: Path | None = key(_PATH, default=None)
+    logs: Path | None = key(_PATH, default=None, doc="lines so far")
     log_percent: str | None = key(Choice(("tqdm",)), default=None, doc="read the percent in logs")
     place: Place | None = no_place()
 
@@ -252,15 +293,26 @@ class ProgressSpec:
 class OutputSpec:
     """Where a final reply has outputs, and in which form."""
 
-    source: Path = key(_PATH, name="from")
+    source: Path = key(_PATH, name="from", doc="where it is")
     each: Path | None = key(_PATH, default=None, doc="elements; the other paths are relative")
     form: str = key(
-        Choice(("url", "base64", "data_uri", "bytes", "text", "json")), default="url", name="as"
+        Choice(("url", "base64", "data_uri", "bytes", "text", "json")),
+        default="url",
+        name="as",
+        doc="in which form it is there",
     )
     mime: str | None = key(_TEXT, default=None, doc="a media type, or a path to one")
-    expires: float | None = key(DurationKind(), default=None)
-    fetch_auth: str = key(Choice(("none", "same_origin")), default="none")
-    meta: dict[str, Path] = key(Mapped(_PATH), default={})
+    expires: float | None = key(
+        DurationKind(),
+        default=None,
+        doc="how long the address lives; such outputs are fetched first",
+    )
+    fetch_auth: str = key(
+        Choice(("none", "same_origin")),
+        default="none",
+        doc="same_origin: with credentials, from the provider's own address",
+    )
+    meta: dict[str, Path] = key(Mapped(_PATH), default={}, doc="facts to keep with the artifact")
     request: RequestSpec | None = key(
         Shape(RequestSpec), default=None, doc="fetches the file; ${item} is the value found"
     )
@@ -271,8 +323,14 @@ class OutputSpec:
 class Extract:
     """What of the final reply is the result."""
 
-    output_paths: tuple[Path, ...] = key(Listed(_PATH), default=())
-    outputs: tuple[OutputSpec, ...] = key(Listed(Shape(OutputSpec)), default=())
+    output_paths: tuple[Path, ...] = key(
+        Listed(_PATH),
+        default=(),
+        doc="the short form: below the reply's body, every address is a file",
+    )
+    outputs: tuple[OutputSpec, ...] = key(
+        Listed(Shape(OutputSpec)), default=(), doc="the full form"
+    )
     place: Place | None = no_place()
 
 
@@ -280,16 +338,21 @@ class Extract:
 class Raise:
     """An error kind for failed jobs that look so."""
 
-    when: Predicate = key(_PREDICATE)
-    kind: str = key(_KIND, name="raise")
+    when: Predicate = key(_PREDICATE, doc="the failed jobs that it is for")
+    kind: str = key(_KIND, name="raise", doc="the kind of error")
 
 
 @frozen(kw_only=True)
 class FailureSpec:
     """What a failed job tells."""
 
-    message: Path | None = key(_PATH, default=None)
-    kinds: tuple[Raise, ...] = key(Listed(Shape(Raise)), default=(), name="raise")
+    message: Path | None = key(_PATH, default=None, doc="what the provider says of it")
+    kinds: tuple[Raise, ...] = key(
+        Listed(Shape(Raise)),
+        default=(),
+        name="raise",
+        doc="kinds of error, where it is not `provider`",
+    )
     place: Place | None = no_place()
 
 
@@ -297,9 +360,9 @@ class FailureSpec:
 class ErrorRule:
     """An error kind for replies that look so."""
 
-    when: Predicate = key(_PREDICATE)
-    kind: str = key(_KIND, name="raise")
-    message: Path | None = key(_PATH, default=None)
+    when: Predicate = key(_PREDICATE, doc="the replies that it is for")
+    kind: str = key(_KIND, name="raise", doc="the kind of error")
+    message: Path | None = key(_PATH, default=None, doc="what the provider says of it")
     after: Path | None = key(_PATH, default=None, doc="seconds to wait")
     refused: bool = key(FlagKind(), default=False, doc="nothing was accepted: may be sent again")
 
@@ -308,22 +371,29 @@ class ErrorRule:
 class Deadline:
     """How long a job may wait and run."""
 
-    queue: float = key(DurationKind(), default=1800.0)
-    run: float = key(DurationKind(), default=3600.0)
+    queue: float = key(DurationKind(), default=1800.0, doc="until it runs")
+    run: float = key(DurationKind(), default=3600.0, doc="until it ends, once it runs")
 
 
 @frozen(kw_only=True)
 class SecretRequest(RequestSpec):
     """Fetches what verifies webhooks; ``capture`` names the ``secret`` in its reply."""
 
-    capture: dict[str, Path] = key(Mapped(_PATH, _INPUT_NAME), default={})
+    capture: dict[str, Path] = key(
+        Mapped(_PATH, _INPUT_NAME),
+        default={},
+        doc="`secret`: where the secret, or the keys, are in the reply",
+    )
 
 
 @frozen(kw_only=True)
 class Verify:
     """How a webhook proves its sender."""
 
-    kind: str = key(Choice(("standard_webhooks", "fal_ed25519", "hmac_sha256", "none")))
+    kind: str = key(
+        Choice(("standard_webhooks", "fal_ed25519", "hmac_sha256", "none")),
+        doc="the scheme of the signature",
+    )
     secret_env: str | None = key(_TEXT, default=None, doc="the variable of the signing secret")
     secret_request: SecretRequest | None = key(
         Shape(SecretRequest), default=None, doc="fetches the secret, or the public keys, once"
@@ -340,9 +410,19 @@ class Webhook:
     """What a provider's call back means. Never without ``poll``."""
 
     verify: Verify = key(Shape(Verify))
-    body_at: Path | None = key(_PATH, default=None)
-    status: StatusSpec | None = key(Shape(StatusSpec), default=None)
-    then: str = key(Choice(("poll", "accept")), default="poll")
+    body_at: Path | None = key(
+        _PATH, default=None, doc="what of the call stands for the reply to result"
+    )
+    status: StatusSpec | None = key(
+        Shape(StatusSpec),
+        default=None,
+        doc="of the call, where it is not shaped like a poll's reply",
+    )
+    then: str = key(
+        Choice(("poll", "accept")),
+        default="poll",
+        doc="poll: a call only wakes the job; accept: it counts as a reply",
+    )
     place: Place | None = no_place()
 
 
@@ -355,8 +435,12 @@ class Execution:
         default="rest",
         doc="adapter: the provider's adapter submits, and no submit is needed here",
     )
-    let: dict[str, Body] = key(Mapped(BodyKind(), _INPUT_NAME), default={})
-    submit: tuple[Submit, ...] = key(_SubmitKind(), default=())
+    let: dict[str, Body] = key(
+        Mapped(BodyKind(), _INPUT_NAME),
+        default={},
+        doc="values derived from inputs, in order, as let.NAME",
+    )
+    submit: tuple[Submit, ...] = key(SubmitKind(), default=())
     reconcile: Reconcile | None = key(Shape(Reconcile), default=None)
     status: StatusSpec | None = key(Shape(StatusSpec), default=None)
     poll: Poll | None = key(Shape(Poll), default=None)
@@ -368,7 +452,9 @@ class Execution:
     cancel: RequestSpec | None = key(Shape(RequestSpec), default=None)
     extract: Extract = key(Shape(Extract), default=Extract())
     failure: FailureSpec | None = key(Shape(FailureSpec), default=None)
-    errors: tuple[ErrorRule, ...] = key(Listed(Shape(ErrorRule)), default=())
+    errors: tuple[ErrorRule, ...] = key(
+        Listed(Shape(ErrorRule)), default=(), doc="which replies are errors, before the provider's"
+    )
     deadline: Deadline | None = key(Shape(Deadline), default=None)
     place: Place | None = no_place()
 
@@ -383,16 +469,19 @@ class CostSpec:
     """A list price."""
 
     unit: str = key(
-        Choice(("image", "second", "character", "megapixel", "compute_second", "generation"))
+        Choice(("image", "second", "character", "megapixel", "compute_second", "generation")),
+        doc="what the price is for",
     )
-    usd: float = key(NumberKind())
+    usd: float = key(NumberKind(), doc="US dollars for one unit")
     times: Template | None = key(_TEMPLATE, default=None, doc="how many units, from the input")
-    source: str = key(_TEXT)
-    as_of: str = key(TextKind(r"\d{4}-\d{2}-\d{2}", "a date such as 2025-01-15"))
+    source: str = key(_TEXT, doc="where the price was read")
+    as_of: str = key(
+        TextKind(r"\d{4}-\d{2}-\d{2}", "a date such as 2025-01-15"), doc="when it was read"
+    )
     place: Place | None = no_place()
 
 
-class _SchemaKind:
+class SchemaKind:
     """A JSON Schema 2020-12 of an object; its place is kept for the checker."""
 
     def read(self, value: Any, place: Place, problems: Problems) -> Any:
@@ -409,16 +498,44 @@ class _SchemaKind:
 class Io:
     """What goes in, and what comes out."""
 
-    input_schema: dict[str, Any] = key(_SchemaKind())
-    output_schema: dict[str, Any] = key(JsonKind(mapping=True), default={})
+    input_schema: dict[str, Any] = key(
+        SchemaKind(),
+        doc="JSON Schema 2020-12 of an object; an artifact has format image, audio, ...",
+    )
+    output_schema: dict[str, Any] = key(
+        JsonKind(mapping=True), default={}, doc="for readers; never validated"
+    )
+
+
+_JSON = JsonKind()
+_OBJECT = JsonKind(mapping=True)
+_EXPECT = Fields(
+    {
+        "method": _TEXT,
+        "url": _TEXT,
+        "path": _TEXT,
+        "query": _OBJECT,
+        "headers": _OBJECT,
+        "json": _JSON,
+        "form": _OBJECT,
+        "multipart": _OBJECT,
+        "body": _JSON,
+    }
+)
+_REPLY = Fields(
+    {"status": WholeKind(100), "headers": _OBJECT, "json": _JSON, "text": _TEXT, "bytes": _TEXT}
+)
+_OUTPUT = Fields(
+    {"url": _TEXT, "text": _TEXT, "bytes": _TEXT, "json": _JSON, "mime": _TEXT, "meta": _OBJECT}
+)
 
 
 @frozen(kw_only=True)
 class Exchange:
     """One request that a fixture expects, and the reply that it gets."""
 
-    expect: dict[str, Any] = key(JsonKind(mapping=True), default={})
-    reply: dict[str, Any] = key(JsonKind(mapping=True))
+    expect: dict[str, Any] = key(_EXPECT, default={}, doc="what is sent; keys given are compared")
+    reply: dict[str, Any] = key(_REPLY, doc="what comes back; status 200 unless it says so")
     place: Place | None = no_place()
 
 
@@ -426,11 +543,15 @@ class Exchange:
 class Fixture:
     """A test of a generator, offline: exchanges in order, and what comes of them."""
 
-    name: str = key(_TEXT, default="")
-    input: dict[str, Any] = key(JsonKind(mapping=True), default={})
-    exchanges: tuple[Exchange, ...] = key(Listed(Shape(Exchange)), default=())
-    outputs: tuple[dict[str, Any], ...] | None = key(Listed(JsonKind(mapping=True)), default=None)
-    raises: str | None = key(_KIND, default=None)
+    name: str = key(_TEXT, default="", doc="what it shows")
+    input: dict[str, Any] = key(JsonKind(mapping=True), default={}, doc="as a caller gives it")
+    exchanges: tuple[Exchange, ...] = key(
+        Listed(Shape(Exchange)), default=(), doc="requests and their replies, in order"
+    )
+    outputs: tuple[dict[str, Any], ...] | None = key(
+        Listed(_OUTPUT), default=None, doc="what comes of it; keys given are compared"
+    )
+    raises: str | None = key(_KIND, default=None, doc="or the kind of error that comes of it")
     place: Place | None = no_place()
 
 
@@ -438,14 +559,14 @@ class Fixture:
 class GeneratorSpec:
     """A generator: what it takes, what it makes, how it runs."""
 
-    name: str = key(_NAME)
-    display_name: str = key(_TEXT, default="")
-    description: str = key(_TEXT, default="")
-    artifact_type: str = key(Choice(ARTIFACT_TYPES))
-    provider: str = key(INSTANCE_NAME)
-    docs: str = key(_TEXT, default="")
-    tags: tuple[str, ...] = key(Listed(_TEXT), default=())
-    enabled: bool = key(FlagKind(), default=True)
+    name: str = key(_NAME, doc="unique for its provider; a version may follow an @")
+    display_name: str = key(_TEXT, default="", doc="for people")
+    description: str = key(_TEXT, default="", doc="one sentence, for people")
+    artifact_type: str = key(Choice(ARTIFACT_TYPES), doc="what it makes")
+    provider: str = key(INSTANCE_NAME, doc="the provider that runs it")
+    docs: str = key(_TEXT, default="", doc="where it is documented")
+    tags: tuple[str, ...] = key(Listed(_TEXT), default=(), doc="for searching")
+    enabled: bool = key(FlagKind(), default=True, doc="false: not offered")
     cost: CostSpec | None = key(Shape(CostSpec), default=None)
     io: Io = key(Shape(Io))
     execution: Execution = key(Shape(Execution))
@@ -462,7 +583,9 @@ class GeneratorSpec:
 class Auth:
     """How credentials go into a request."""
 
-    kind: str = key(Choice(("bearer", "header", "query", "basic", "jwt_hs256", "none")))
+    kind: str = key(
+        Choice(("bearer", "header", "query", "basic", "jwt_hs256", "none")), doc="the scheme"
+    )
     name: str | None = key(_TEXT, default=None, doc="of the header or the query parameter")
     prefix: str = key(TextKind(), default="", doc="before the key, space included")
     issuer: str | None = key(
@@ -476,16 +599,16 @@ class Auth:
 class Retry:
     """How often a request that may be repeated is repeated."""
 
-    max: int = key(WholeKind(0), default=4)
-    base: float = key(DurationKind(), default=0.5)
-    cap: float = key(DurationKind(), default=30.0)
+    max: int = key(WholeKind(0), default=4, doc="how often at most")
+    base: float = key(DurationKind(), default=0.5, doc="the first wait")
+    cap: float = key(DurationKind(), default=30.0, doc="the longest wait")
 
 
 @frozen
 class LimitHeaders:
     """Headers that tell how much is left."""
 
-    remaining: str | None = key(_TEXT, default=None)
+    remaining: str | None = key(_TEXT, default=None, doc="how many requests are left")
     reset: str | None = key(_TEXT, default=None, doc="seconds, an epoch, or 6m0s")
 
 
@@ -493,8 +616,8 @@ class LimitHeaders:
 class Limits:
     """What a provider allows."""
 
-    concurrency: int | None = key(WholeKind(1), default=None)
-    rate: tuple[int, float] | None = key(RateKind(), default=None)
+    concurrency: int | None = key(WholeKind(1), default=None, doc="how many submits at once")
+    rate: tuple[int, float] | None = key(RateKind(), default=None, doc="submits in a time: 600/1m")
     headers: LimitHeaders | None = key(Shape(LimitHeaders), default=None)
 
 
@@ -503,9 +626,13 @@ class Upload:
     """How a file is put where the provider can fetch it."""
 
     init: RequestSpec = key(Shape(RequestSpec))
-    capture: dict[str, Path] = key(Mapped(_PATH, _INPUT_NAME), default={})
+    capture: dict[str, Path] = key(
+        Mapped(_PATH, _INPUT_NAME),
+        default={},
+        doc="what is kept of the reply to init, as upload.NAME",
+    )
     put: RequestSpec | None = key(Shape(RequestSpec), default=None)
-    result: Template = key(_TEMPLATE)
+    result: Template = key(_TEMPLATE, doc="the address that a request takes")
 
 
 @frozen(kw_only=True)
@@ -513,9 +640,11 @@ class Files:
     """The forms in which a provider takes files, best first."""
 
     accept: tuple[str, ...] = key(
-        Listed(Choice(("url", "data_uri", "upload"))), default=("url", "data_uri")
+        Listed(Choice(("url", "data_uri", "base64", "upload"))),
+        default=("url", "data_uri"),
+        doc="forms that are taken, best first",
     )
-    data_uri_max: int = key(SizeKind(), default=1000_000)
+    data_uri_max: int = key(SizeKind(), default=1000_000, doc="up to which size a data URI is used")
     upload: Upload | None = key(Shape(Upload), default=None)
     place: Place | None = no_place()
 
@@ -525,27 +654,39 @@ class Catalog:
     """Where any model of the provider is described."""
 
     model: RequestSpec = key(Shape(RequestSpec))
-    importer: str = key(Choice(("cog", "fal", "openapi")))
+    importer: str = key(Choice(("cog", "fal", "openapi")), doc="what reads the description")
 
 
 @frozen(kw_only=True)
 class ProviderSpec:
     """A provider: a definition (``type: rest``) or an instance of another one."""
 
-    type: str = key(INSTANCE_NAME, default="rest")
+    type: str = key(
+        INSTANCE_NAME,
+        default="rest",
+        doc="absent: a definition and an instance in one; else the definition",
+    )
     adapter: str | None = key(_ADAPTER, default=None, doc="overrides stages in Python")
-    enabled: bool = key(FlagKind(), default=True)
-    display_name: str = key(_TEXT, default="")
-    description: str = key(_TEXT, default="")
-    docs: str = key(_TEXT, default="")
+    enabled: bool = key(FlagKind(), default=True, doc="false: not offered")
+    display_name: str = key(_TEXT, default="", doc="for people")
+    description: str = key(_TEXT, default="", doc="one sentence, for people")
+    docs: str = key(_TEXT, default="", doc="where it is documented")
     setup: str = key(_TEXT, default="", doc="shown when it is not available")
     priority: int | None = key(WholeKind(), default=None, doc="lower first")
-    default_generator: str | None = key(_NAME, default=None)
-    config: dict[str, Any] = key(Mapped(JsonKind()), default={})
+    default_generator: str | None = key(_NAME, default=None, doc="what @NAME stands for")
+    config: dict[str, Any] = key(
+        Mapped(JsonKind()),
+        default={},
+        doc="base_url, api_key_env, and what requests take as config.NAME",
+    )
     secrets: dict[str, str] = key(Mapped(_TEXT), default={}, doc="further secrets: name: ENV")
     auth: Auth | None = key(Shape(Auth), default=None)
-    headers: dict[str, Template] = key(Mapped(_TEMPLATE), default={})
-    hosts: tuple[str, ...] = key(Listed(_TEXT), default=())
+    headers: dict[str, Template] = key(Mapped(_TEMPLATE), default={}, doc="with every request")
+    hosts: tuple[str, ...] = key(
+        Listed(_HOST),
+        default=(),
+        doc="where credentials may go, beside the hosts in config: *.acme.example",
+    )
     retry: Retry | None = key(Shape(Retry), default=None)
     limits: Limits | None = key(Shape(Limits), default=None)
     files: Files | None = key(Shape(Files), default=None)
@@ -554,7 +695,11 @@ class ProviderSpec:
         Shape(RequestSpec), default=None, doc="a free request that proves the credentials"
     )
     status: StatusSpec | None = key(Shape(StatusSpec), default=None)
-    errors: tuple[ErrorRule, ...] = key(Listed(Shape(ErrorRule)), default=())
+    errors: tuple[ErrorRule, ...] = key(
+        Listed(Shape(ErrorRule)),
+        default=(),
+        doc="which replies are errors, after the generator's own",
+    )
     failure: FailureSpec | None = key(Shape(FailureSpec), default=None)
     cancel: RequestSpec | None = key(Shape(RequestSpec), default=None)
     reconcile: Reconcile | None = key(Shape(Reconcile), default=None)

@@ -1,9 +1,10 @@
 """Documents whose every node remembers its place: ``file:line:column``."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Container, Iterable, Iterator
 from difflib import get_close_matches
-from functools import cached_property
-from typing import Any, Literal
+from functools import cached_property, lru_cache
+from typing import Any, Final, Literal
 
 from attrs import field, frozen
 
@@ -12,12 +13,15 @@ from boards.errors import Problem
 __all__ = [
     "Document",
     "Mapping",
+    "MappingPlace",
     "Place",
     "Problems",
     "Sequence",
     "Source",
     "did_you_mean",
     "locate",
+    "meant_by",
+    "nearest",
     "plain",
 ]
 
@@ -42,6 +46,18 @@ class Source:
         """The line of that number, counting from 1."""
         return self._lines[number - 1] if 0 < number <= len(self._lines) else ""
 
+    @property
+    def length(self) -> int:
+        """How many lines there are."""
+        return len(self._lines)
+
+
+_WIDTH: Final = 160
+_MOST_LINES: Final = 60
+_MOST_COLUMNS: Final = 4096
+"""How far a part of a text is looked for: a hostile text has as many parts as lines."""
+_BLOCK = re.compile(r"[|>][-+0-9]{0,2}\s*(?:#.*)?$")
+
 
 @frozen
 class Place:
@@ -54,15 +70,61 @@ class Place:
     def __str__(self) -> str:
         return f"{self.source.name}:{self.line}:{self.column}"
 
+    def at(self, key: str) -> "Place":
+        """Where the value of a key stands, if this is where a mapping stands that has it."""
+        return self
+
+    def find(self, text: str) -> "Place":
+        """Where a part of the text that begins here stands; here, if it is not seen as written."""
+        for number, line in self._lines():
+            begin = self.column - 1 if number == self.line else 0
+            column = line.find(text, begin, begin + _MOST_COLUMNS)
+            if column >= 0:
+                return Place(self.source, number, column + 1)
+        return self
+
+    def _lines(self) -> Iterator[tuple[int, str]]:
+        """The line of this place; of a block scalar, also those indented below it."""
+        line = self.source.line(self.line)
+        yield self.line, line
+        if not _BLOCK.match(line, self.column - 1):
+            return
+        indent = len(line) - len(line.lstrip())
+        for number in range(self.line + 1, min(self.source.length, self.line + _MOST_LINES) + 1):
+            line = self.source.line(number)
+            if line.strip() and len(line) - len(line.lstrip()) <= indent:
+                return
+            yield number, line
+
     def quote(self) -> str:
         """The source line, with a caret under the column."""
         line = self.source.line(self.line)
         if not line.strip():
             return ""
-        shown = line[:160]
+        column = self.column
+        if column > _WIDTH - 40:  # of a very long line, the part around it
+            line = f"...{line[column - _WIDTH // 2 :]}"
+            column = _WIDTH // 2 + 3
+        shown = line[:_WIDTH]
         if not shown.isprintable():  # a tab would move the caret, an escape reach the terminal
             shown = "".join(one if one.isprintable() else " " for one in shown)
-        return f"    {shown}\n    {' ' * (min(self.column, 160) - 1)}^"
+        return f"    {shown}\n    {' ' * (min(column, _WIDTH) - 1)}^"
+
+
+@frozen
+class MappingPlace(Place):
+    """Where a mapping stands, and where its keys and values do.
+
+    Attributes:
+        keys: The place of each key.
+        values: The place of each value.
+    """
+
+    keys: dict[str, Place] = field(factory=dict, eq=False, repr=False)
+    values: dict[str, Place] = field(factory=dict, eq=False, repr=False)
+
+    def at(self, key: str) -> Place:
+        return self.values.get(key, self)
 
 
 class Mapping(dict[str, Any]):
@@ -75,6 +137,12 @@ class Mapping(dict[str, Any]):
         self.place = place
         self.key_places: dict[str, Place] = {}
         self.value_places: dict[str, Place] = {}
+
+    def located(self, place: Place) -> MappingPlace:
+        """A place of this mapping, where it is written or where an alias stands for it."""
+        return MappingPlace(
+            place.source, place.line, place.column, self.key_places, self.value_places
+        )
 
     def put(self, key: str, value: Any, key_place: Place, value_place: Place) -> None:
         """Set a key together with its places."""
@@ -150,6 +218,17 @@ class Problems:
         ]
 
     @property
+    def error_places(self) -> set[tuple[str, int, int]]:
+        """Where errors are: name of the source, line, column."""
+        return {key[:3] for key, found in self._found.items() if found.severity == "error"}
+
+    def take(self, others: "Problems", *, but_at: Container[tuple[str, int, int]] = ()) -> None:
+        """Note what was found elsewhere, but not the errors at these places."""
+        for key, found in others._found.items():
+            if found.severity != "error" or key[:3] not in but_at:
+                self._add(found)
+
+    @property
     def errors(self) -> list[Problem]:
         """The mistakes, by place."""
         return self._sorted("error")
@@ -165,12 +244,37 @@ class Problems:
         return self._count
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is nearest; None where none is near, or where they are many."""
+    names = tuple(known)
+    return _nearest(name, names) if len(names) <= _MOST_COMPARED else None
+
+
+_MOST_COMPARED: Final = 200
+_MOST_MEANT: Final = 50
+"""A file may have thousands of slips: to compare each with thousands of names takes minutes."""
+
+
+@lru_cache(maxsize=512)
+def _nearest(name: str, names: tuple[str, ...]) -> str | None:
+    return next(iter(get_close_matches(name, names, n=1, cutoff=0.6)), None)
+
+
+def meant_by(names: Iterable[str], known: Iterable[str]) -> dict[str, str]:
+    """The known names that unknown ones are meant for; nothing where too many are unknown."""
+    known = tuple(known)
+    unknown = [name for name in names if name not in known]
+    if len(unknown) > _MOST_MEANT:
+        return {}
+    return {near: name for name in unknown if (near := nearest(name, known)) is not None}
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """``; did you mean X?`` where a known name is near, else what is known, else nothing."""
     names = list(known)
-    near = get_close_matches(name, names, n=1, cutoff=0.6)
-    if near:
-        return f"; did you mean {near[0]!r}?"
+    near = nearest(name, names)
+    if near is not None:
+        return f"; did you mean {near!r}?"
     if 0 < len(names) <= 24:
         return f"; known: {', '.join(names)}"
     return ""

@@ -97,7 +97,8 @@ def _generators(root: Mapping, problems: Problems) -> tuple[GeneratorSpec, ...]:
         if spec is BAD:
             continue
         if spec.id in found:
-            problems.error(place, f"{spec.id} is defined twice in this file")
+            at = spec.place.at("name") if spec.place is not None else place
+            problems.error(at, f"{spec.id} is defined twice in this file")
             continue
         found[spec.id] = spec
     return tuple(found.values())

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 from attrs import define, frozen
@@ -28,29 +28,8 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None, "": None}
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)\Z")
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?\Z")
-_LOOK_ALIKES = frozenset(
-    [
-        "True",
-        "TRUE",
-        "False",
-        "FALSE",
-        "yes",
-        "Yes",
-        "YES",
-        "no",
-        "No",
-        "NO",
-        "on",
-        "On",
-        "ON",
-        "off",
-        "Off",
-        "OFF",
-        "Null",
-        "NULL",
-        "~",
-    ]
-)
+_YAML_1_1: dict[str, list[tuple[str, re.Pattern[str]]]] = yaml.SafeLoader.yaml_implicit_resolvers
+"""What YAML 1.1, and many a reader of YAML, makes of plain scalars, by their first character."""
 
 
 class _RefusedError(Exception):
@@ -159,6 +138,8 @@ def _compose(source: Source, problems: Problems) -> _Node:
             # A key is a text as it is written: 1.10 is not 1.1.
             is_key = bool(stack) and stack[-1].awaits_key
             node = _Node(event.value if is_key else _scalar(event, place, problems), place, 1)
+            if not is_key and stack and event.implicit[0]:
+                _warn_of_look_alike(event.value, stack[-1].key, place, problems)
             if event.anchor:
                 anchors[event.anchor] = node
         elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
@@ -173,14 +154,15 @@ def _compose(source: Source, problems: Problems) -> _Node:
         elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
             closed = stack.pop()
             _merge(closed)
-            node = _Node(closed.value, closed.place, closed.weight)
+            node = _Node(closed.value, _located(closed.value, closed.place), closed.weight)
             total -= closed.weight  # counted again below, as one finished node
             if closed.anchor:
                 anchors[closed.anchor] = node
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor not in anchors:
                 raise _RefusedError(place, f"unknown alias *{event.anchor}")
-            node = _Node(anchors[event.anchor].value, place, anchors[event.anchor].weight)
+            anchor = anchors[event.anchor]
+            node = _Node(anchor.value, _located(anchor.value, place), anchor.weight)
         elif isinstance(event, yaml.DocumentStartEvent) and root is not None:
             raise _RefusedError(place, "a second document begins here; a file holds one")
         else:
@@ -193,6 +175,10 @@ def _compose(source: Source, problems: Problems) -> _Node:
         else:
             root = node
     return root or _Node(Mapping(Place(source)), Place(source), 1)
+
+
+def _located(value: Any, place: Place) -> Place:
+    return value.located(place) if isinstance(value, Mapping) else place
 
 
 def _events(source: Source) -> Iterator[Any]:
@@ -215,9 +201,25 @@ def _scalar(event: Any, place: Place, problems: Problems) -> Any:
         if number is None:
             problems.error(place, "no number has so many digits; quote it if it is a text")
         return number
-    if text in _LOOK_ALIKES:
-        problems.warn(place, f"{text} is the string {text!r} here; quote it, or write true, false")
     return text
+
+
+_LOOKS: Final = {
+    "bool": "true or false",
+    "null": "null",
+    "int": "a number",
+    "float": "a number",
+    "timestamp": "a date",
+}
+
+
+def _warn_of_look_alike(text: str, key: _Node | None, place: Place, problems: Problems) -> None:
+    """Tell of a plain scalar that is a text here, and something else in YAML 1.1."""
+    if text in _WORDS or _DECIMAL.match(text) or (key is not None and key.value == "as_of"):
+        return  # as_of is the language's own date: no other reader's
+    for tag, pattern in _YAML_1_1.get(text[0], ()):
+        if pattern.match(text) and (what := _LOOKS.get(tag.rpartition(":")[2])):
+            problems.warn(place, f"{text} is a text here, but {what} to other readers: quote it")
 
 
 def _number(text: str) -> int | float | None:
@@ -241,6 +243,8 @@ def _add(parent: _Open, node: _Node, problems: Problems) -> None:
         key, parent.key = parent.key, None
         text = key.value
         if text == "<<":
+            if parent.merged:
+                problems.error(key.place, "a second '<<': merge a list, <<: [*one, *other]")
             parent.merged += (node,)
         elif text in parent.value:
             first = parent.value.key_places[text]

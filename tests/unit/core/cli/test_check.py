@@ -1,6 +1,10 @@
 """``boards check`` tells every mistake at its place."""
 
 import json
+import os
+import subprocess
+import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +30,8 @@ generators:
     execution:
       submit: {path: /run, json: {prompt: "${input.prompt}"}}
       extract: {outputs: [{from: "body.images[*]", expires: 1h}]}
+    tests:
+      - {input: {prompt: x}, exchanges: [{reply: {status: 402}}], raises: quota}
 """
 
 
@@ -43,9 +49,10 @@ def test_all_mistakes_are_told_with_line_and_caret(cli: Cli, tmp_path: Path) -> 
     ran = cli("check", "bad.yaml")
     assert ran.code == 1
     errors = [line for line in ran.out.splitlines() if line.startswith("bad.yaml:")]
-    assert len(errors) >= 1
-    assert all(line.split(":")[1].isdecimal() and " error: " in line for line in errors)
-    assert "^" in ran.out
+    assert [line.split(": ", 1)[0] for line in errors] == ["bad.yaml:17:16", "bad.yaml:17:43"]
+    assert all(": error: " in line for line in errors)
+    assert ran.out.count("^") == 2
+    assert ran.err == "1 file: 2 errors, no warnings\n"
 
 
 def test_mistakes_as_json_have_their_place(cli: Cli, tmp_path: Path) -> None:
@@ -81,3 +88,83 @@ def test_a_provider_that_is_installed_counts(cli: Cli, tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_a_wrong_argument(cli: Cli) -> None:
     """Exit code 2."""
     assert cli("check", "missing.yaml").code == 2
+
+
+def test_warnings_are_apart_and_no_failure(cli: Cli, tmp_path: Path) -> None:
+    """After the errors, and with exit code 0."""
+    (tmp_path / "odd.yaml").write_text(GOOD.replace(", expires: 1h", ""))
+    ran = cli("check", "odd.yaml")
+    assert ran.code == 0
+    assert ran.out.startswith("odd.yaml:18:34: warning: how long does this address live?")
+    assert ran.err == "1 file: no errors, 1 warning\n"
+    (found,) = json.loads(cli("check", "--json", "odd.yaml").out)
+    assert found["severity"] == "warning"
+
+
+def test_what_a_host_says_of_installed_ones_is_no_mistake(cli: Cli, tmp_path: Path) -> None:
+    """A generator that is switched off, and a provider with a key of its own."""
+    (tmp_path / "providers.yaml").write_text(
+        "providers:\n  fal: {config: {api_key_env: MY_KEY}}\n"
+        "generators:\n  - {provider: fal, name: flux-dev, enabled: false}\n"
+    )
+    assert cli("check", "providers.yaml").err == "1 file: no errors, no warnings\n"
+
+
+def test_the_schema_is_printed(cli: Cli) -> None:
+    """As JSON, with and without the option."""
+    ran = cli("schema")
+    assert ran.code == 0
+    assert json.loads(ran.out)["definitions"]["GeneratorSpec"]["properties"]["name"]
+    assert cli("schema", "--json").out == ran.out
+
+
+def test_hostile_files_are_refused_quickly(tmp_path: Path) -> None:
+    """Each by the command itself, within a second and in less than 100 MB."""
+    nines = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12))
+    hostile = {
+        "large": b"a: b\n" * 10_000_000,
+        "deep": b"[" * 100_000,
+        "laughs": f"a0: &a0 [x,x,x,x,x,x,x,x,x]\n{nines}".encode(),
+        "malformed": b"generators:\n  - name: [a\n",
+        "slips": b"generators: [{" + b", ".join(b"nmae%d: 1" % i for i in range(9_000)) + b"}]",
+    }
+    script = """
+        import contextlib, io, json, pathlib, re, resource, sys, time
+        from boards.cli.app import boards
+        told = {}
+        boards.main(["check", sys.argv[1] + "/none"], standalone_mode=False)
+        for path in sorted(pathlib.Path(sys.argv[1]).glob("*.yaml")):
+            start = time.process_time()
+            with contextlib.redirect_stdout(io.StringIO()) as out:
+                code = boards.main(["check", str(path)], standalone_mode=False)
+            told[path.stem] = code, out.getvalue()[:400], time.process_time() - start
+        # On Linux a new process begins with the peak of the one that started it, but for VmHWM.
+        status = pathlib.Path("/proc/self/status")
+        if status.exists():
+            peak = 1024 * int(re.search("VmHWM: *([0-9]+)", status.read_text().expandtabs())[1])
+        else:
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        print(json.dumps([told, peak]))
+    """
+    for name, content in hostile.items():
+        (tmp_path / f"{name}.yaml").write_bytes(content)
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "BOARDS_HOME": str(tmp_path / "home")},
+    )
+    told, peak = json.loads(done.stdout)
+    assert told.keys() == hostile.keys()
+    assert [code for code, _, _ in told.values()] == [1] * len(hostile)
+    assert all(seconds < 1 for _, _, seconds in told.values())
+    assert peak < 100_000_000
+    words = {
+        "large": "at most 1,048,576 bytes",
+        "deep": "nested deeper than 100 levels",
+        "laughs": "more than 50,000 nodes",
+        "malformed": "while parsing",
+        "slips": "missing key 'name'",
+    }
+    assert all(text in told[name][1] for name, text in words.items()), told

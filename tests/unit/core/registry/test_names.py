@@ -151,5 +151,5 @@ def test_mistakes_of_a_generator_and_its_provider_are_told_together(
     with pytest.raises(SpecError, match="gamma/bad has mistakes") as caught:
         Registry(configure()).compiled("gamma/bad")
     told = str(caught.value)
-    assert "a.yaml:3:5: error: provider gamma: config lacks base_url" in told
+    assert "a.yaml:4:13: error: provider gamma: config lacks base_url" in told
     assert "promt" in told

@@ -171,7 +171,7 @@ extract: {outputs: [{each: "body.images[*]", from: url, mime: type, meta: {w: wi
         # requests
         (["submit: {path: /x, url: https://h.test}", EXTRACT], 1, "either path or url"),
         (["submit: {json: {}}", EXTRACT], 1, "either path or url"),
-        (["submit: {path: /x, json: {}, form: {}}", EXTRACT], 1, "not json and form"),
+        (["submit: {path: /x, json: {}, form: {}}", EXTRACT], 1, "has one body"),
         (["submit: {path: run}", EXTRACT], 1, "a path begins with '/'"),
         (["submit: {url: /run}", EXTRACT], 1, "a url is absolute"),
         (["submit: {url: ''}", EXTRACT], 1, "a url is absolute"),
@@ -259,9 +259,9 @@ extract: {outputs: [{each: "body.images[*]", from: url, mime: type, meta: {w: wi
             "none of body",
         ),
         (
-            [SUBMIT, "errors: [{when: {eq: [body.a, '${run.id}']}, raise: quota}]", EXTRACT],
+            [SUBMIT, "errors: [{when: {eq: [body.a, '${prev.a}']}, raise: quota}]", EXTRACT],
             2,
-            "compared with literals",
+            "'prev' is not known here",
         ),
         ([SUBMIT, "failure: {message: error}", EXTRACT], 2, "none of body"),
         ([SUBMIT, "progress: {percent: progress}", EXTRACT], 2, "none of body"),
@@ -287,7 +287,7 @@ extract: {outputs: [{each: "body.images[*]", from: url, mime: type, meta: {w: wi
             [
                 SUBMIT,
                 "poll: {path: /x}",
-                "webhook: {verify: {kind: fal_ed25519}, body_at: payload}",
+                "webhook: {verify: {kind: fal_ed25519, secret_env: K}, body_at: payload}",
                 EXTRACT,
             ],
             3,
@@ -323,24 +323,42 @@ def test_all_mistakes_are_told_at_once() -> None:
 
 
 def test_columns_are_exact() -> None:
-    """A mistake in a token stands where its text begins."""
+    """A mistake in a token stands where the token begins."""
     body = f"      submit: {{path: /run, json: {{a: '${{input.nope}}'}}}}\n      {EXTRACT}\n"
     ((where, _),) = check(f"{PROVIDER}{INPUTS}{body}")
-    assert where == f"{FIRST}:38"
+    assert where == f"{FIRST}:39"
 
 
 @pytest.mark.parametrize(
-    ("schema", "message"),
+    ("lines", "line", "column"),
     [
-        ("{type: strnig}", "input_schema is no JSON Schema: type:"),
-        ("{properties: {a: 5}}", "input_schema is no JSON Schema: properties.a:"),
-        ("{properties: [a]}", "input_schema is no JSON Schema: properties:"),
-        ("{required: prompt}", "input_schema is no JSON Schema: required:"),
-        ("{$ref: 'https://h.test/schema'}", "input_schema is no JSON Schema"),
+        (["a: '${input.prompt} ${input.nope}'"], 1, 31),
+        (["a: |", "  First ${input.prompt},", "  then ${input.nope}."], 3, 18),
+        (["a: >-  # folded", "  ${input.prompt}", "", "  ${input.nope}"], 4, 13),
+        (["a: 'in two", "  lines ${input.nope}'"], 1, 14),
+        (['a: "\\x24{input.nope}"'], 1, 14),
     ],
 )
-def test_the_input_schema_is_a_json_schema(schema: str, message: str) -> None:
-    """An invalid schema is told at the schema, with the path within it."""
+def test_a_token_in_a_long_text(lines: list[str], line: int, column: int) -> None:
+    """It is found within blocks; where it is not written as it is read, the text's begin counts."""
+    text = textwrap.indent("\n".join(lines), "          ")
+    body = f"      {EXTRACT}\n      submit:\n        path: /run\n        json:\n{text}\n"
+    ((where, _),) = check(f"{PROVIDER}{INPUTS}{body}")
+    assert where == f"{FIRST + 3 + line}:{column}"
+
+
+@pytest.mark.parametrize(
+    ("schema", "column", "message"),
+    [
+        ("{type: strnig}", 28, "input_schema is no JSON Schema: type:"),
+        ("{properties: {a: 5}}", 38, "input_schema is no JSON Schema: properties.a:"),
+        ("{properties: [a]}", 34, "input_schema is no JSON Schema: properties:"),
+        ("{required: prompt}", 32, "input_schema is no JSON Schema: required:"),
+        ("{$ref: 'https://h.test/schema'}", 21, "input_schema is no JSON Schema"),
+    ],
+)
+def test_the_input_schema_is_a_json_schema(schema: str, column: int, message: str) -> None:
+    """An invalid schema is told at the value that is wrong."""
     text = f"""\
 generators:
   - name: g
@@ -351,7 +369,7 @@ generators:
     execution: {{submit: {{path: /run}}, {EXTRACT}}}
 """
     ((where, told),) = check(PROVIDER + text)
-    assert where == f"{PROVIDER.count(chr(10)) + 6}:21"
+    assert where == f"{PROVIDER.count(chr(10)) + 6}:{column}"
     assert message in told
 
 

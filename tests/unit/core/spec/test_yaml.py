@@ -193,6 +193,15 @@ def test_the_line_is_quoted_with_a_caret() -> None:
     assert str(problems.errors[0]).endswith("    ab:  [31mred\n        ^")
 
 
+def test_of_a_long_line_the_part_around_is_quoted() -> None:
+    """The caret points at the mistake wherever it stands."""
+    problems = Problems()
+    yaml.parse(f"a: [{'x, ' * 200}*none]", "f.yaml", problems)
+    line, caret = problems.errors[0].source.splitlines()
+    assert len(line) < 170
+    assert line[caret.index("^") :].startswith("*none]")
+
+
 @pytest.mark.parametrize("text", ["", "\n\n", "# only a comment\n", "%YAML 1.2\n---\n"])
 def test_an_empty_file_defines_nothing(text: str) -> None:
     """Nothing is not a mistake."""

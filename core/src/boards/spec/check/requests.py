@@ -1,0 +1,162 @@
+"""Requests: one address, one body, and tokens that are there when the request is made."""
+
+from attrs import evolve
+
+from boards.spec.check.bodies import (
+    check_body,
+    check_reply_predicate,
+    check_request_predicate,
+    tokens_in,
+)
+from boards.spec.check.context import RESPONSE, Context, place_of
+from boards.spec.check.references import check_paths, check_template
+from boards.spec.check.rules import check_rules
+from boards.spec.model import (
+    Execution,
+    OutputSpec,
+    Reconcile,
+    RequestSpec,
+    Submit,
+    Upload,
+    WebSocket,
+)
+from boards.spec.places import did_you_mean
+
+__all__ = [
+    "check_output_request",
+    "check_reconcile",
+    "check_request",
+    "check_shape",
+    "check_submits",
+    "check_upload",
+    "check_websocket",
+]
+
+
+def check_shape(request: RequestSpec, context: Context) -> None:
+    """Note what is wrong with a request whatever its tokens are."""
+    problems = context.problems
+    check_rules(request, problems)
+    path, url = request.path, request.url
+    if url is None and path is not None and not path.text.startswith(("/", "${")):
+        problems.error(place_of(request, "path"), "a path begins with '/': it follows base_url")
+    if path is None and url is not None and not url.text.startswith(("https://", "http://", "${")):
+        problems.error(place_of(request, "url"), "a url is absolute; use path to follow base_url")
+    _check_base(request, context)
+
+
+def _check_base(part: RequestSpec | WebSocket, context: Context) -> None:
+    config = context.config
+    if part.base == "base_url":  # the provider itself is told to lack it
+        return
+    if config is not None and part.path is not None and part.base not in config:
+        key = "base" if place_of(part, "base") != part.place else "path"
+        near = did_you_mean(part.base, sorted(config))
+        context.problems.error(place_of(part, key), f"config has no {part.base!r}{near}")
+
+
+def check_request(request: RequestSpec | None, context: Context) -> None:
+    """Note what is wrong with a request; None is nothing to check."""
+    if request is None:
+        return
+    check_shape(request, context)
+    for template in (request.path, request.url):
+        check_template(template, context, text=True)
+    for texts in (request.query, request.headers, request.form or {}):
+        for template in texts.values():
+            check_template(template, context, text=True)
+    for template in (request.multipart or {}).values():
+        check_template(template, context, raw=True)
+    check_template(request.body, context, raw=True)
+    check_body(request.json, context)
+
+
+def check_submits(run: Execution, context: Context) -> None:
+    """Note what is wrong with the variants of a submit."""
+    for index, submit in enumerate(run.submit):
+        last = index == len(run.submit) - 1
+        problems = context.problems
+        if last and submit.when is not None:
+            problems.error(
+                place_of(submit, "when"),
+                "the last variant has no 'when': it is the one for all the rest",
+            )
+        if not last and submit.when is None:
+            problems.error(place_of(submit), "only the last variant may lack 'when'")
+        check_request_predicate(submit.when, context)
+        check_request(submit, context.guard(submit.when))
+        check_paths(problems, RESPONSE, *submit.capture.values())
+        _check_idempotency(submit, context)
+
+
+def _check_idempotency(submit: Submit, context: Context) -> None:
+    idempotency = submit.idempotency
+    if idempotency is None:
+        return
+    check_rules(idempotency, context.problems)
+    check_reply_predicate(idempotency.conflict, context)
+    if idempotency.body is None:
+        return
+    parts = (submit.form or {}) | (submit.multipart or {})
+    bodies = (submit.json, submit.body, *parts.values())
+    if not any(idempotency.body == token for body in bodies for token in tokens_in(body)):
+        context.problems.error(
+            place_of(idempotency, "body"), f"the body of the submit has no ${{{idempotency.body}}}"
+        )
+
+
+def check_reconcile(reconcile: Reconcile | None, context: Context) -> None:
+    """Its ``where`` and ``capture`` start at the element, which may have any key."""
+    if reconcile is None:
+        return
+    check_request(reconcile, context)
+    check_paths(context.problems, RESPONSE, reconcile.each, reconcile.next)
+    check_reply_predicate(reconcile.where, context.with_roots("item"), roots=None)
+
+
+def check_websocket(websocket: WebSocket | None, run: Execution, context: Context) -> None:
+    """What opens a socket, and which of its frames are the job's."""
+    if websocket is None:
+        return
+    problems = context.problems
+    check_rules(websocket, problems)
+    url = websocket.url
+    if url is not None and not url.text.startswith(("wss://", "ws://", "${")):
+        problems.error(place_of(websocket, "url"), "the url of a websocket begins with wss://")
+    _check_base(websocket, context)
+    for template in (websocket.path, url):
+        check_template(template, context, text=True)
+    opening = evolve(context, secrets=context.secrets | {"api_key"})
+    for frame in websocket.open:
+        check_body(frame, opening)
+    check_reply_predicate(websocket.match, context, roots=None)
+    for submit in run.submit:
+        if submit.json is None:
+            problems.error(place_of(websocket), "a websocket sends submit.json, and there is none")
+
+
+def check_output_request(output: OutputSpec, context: Context) -> None:
+    """How a file is fetched that has no plain address."""
+    request = output.request
+    if request is None:
+        return
+    check_request(request, context.with_roots("item"))
+    if request.method != "GET":
+        context.problems.error(
+            place_of(request, "method"), "an output is fetched with GET: nothing changes"
+        )
+    for name in ("json", "form", "multipart", "body"):
+        if getattr(request, name) is not None:
+            context.problems.error(
+                place_of(request, name), "the request of an output has url or path, query, headers"
+            )
+
+
+def check_upload(upload: Upload, context: Context) -> None:
+    """The requests that put a file where the provider can fetch it."""
+    context = context.with_roots("run", "file")
+    check_request(upload.init, context)
+    context = evolve(context, captures=frozenset(upload.capture)).with_roots("upload")
+    check_request(upload.put, context)
+    check_template(upload.result, context, text=True)
+    check_paths(context.problems, RESPONSE, *upload.capture.values())

@@ -1,0 +1,81 @@
+"""A provider that is busy or down is treated with manners, and nothing is lost by it."""
+
+import asyncio
+import time
+
+import pytest
+from aiohttp import web
+
+from tests.integration.acme import Acme
+from tests.integration.conftest import Open
+
+
+async def test_a_429_of_one_submit_delays_the_others_too(acme: Acme, open_boards: Open) -> None:
+    """The provider is not asked once by each generation that waits."""
+    submit = acme.submit
+
+    async def busy(request: web.Request) -> web.StreamResponse:
+        if acme.counts["submit"] == 1:
+            return web.json_response({}, status=429, headers={"Retry-After": "1"})
+        return await submit(request)
+
+    acme.answers["submit"] = busy
+    async with open_boards(provider={"limits": {"concurrency": 1}}) as boards:
+        begin = time.monotonic()
+        made = [await boards.submit("draw", prompt="a cat") for _ in range(4)]
+        ended = [await boards.wait(one.id) for one in made]
+    assert {one.status for one in ended} == {"succeeded"}
+    assert acme.counts["submit"] == 5
+    assert time.monotonic() - begin > 0.9
+
+
+async def test_a_rate_of_the_spec_is_kept(acme: Acme, open_boards: Open) -> None:
+    """Two in half a second: the third and fourth wait."""
+    async with open_boards(provider={"limits": {"rate": "2/500ms"}}) as boards:
+        begin = time.monotonic()
+        made = [await boards.submit("draw", prompt="a cat") for _ in range(4)]
+        for one in made:
+            await boards.wait(one.id)
+    assert time.monotonic() - begin > 0.45
+    assert acme.counts["submit"] == 4
+
+
+async def test_a_provider_that_is_down_is_probed_by_one_request(
+    acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it fails, waiting generations do not all ask it; when it is back, all go on."""
+    monkeypatch.setattr("boards.engine.limits._COOL_DOWN", (0.3, 0.3))
+    monkeypatch.setattr("boards.engine.waiting._AFTER_OUTAGE", (0.01, 0.02))
+    poll, down = acme.poll, [True]
+
+    async def outage(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=503) if down[0] else await poll(request)
+
+    acme.answers["poll"] = outage
+    async with open_boards() as boards:
+        made = [await boards.submit("draw", prompt="a cat") for _ in range(20)]
+        await asyncio.sleep(1.2)
+        asked = acme.counts["poll"]
+        down[0] = False
+        ended = [await boards.wait(one.id) for one in made]
+    assert {one.status for one in ended} == {"succeeded"}
+    assert asked < 60  # without manners some thousand
+
+
+async def test_a_generation_that_waits_at_the_gate_is_canceled_at_once(
+    acme: Acme, open_boards: Open
+) -> None:
+    """Nothing was sent, nothing is paid."""
+
+    async def slow(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(2)
+        return await acme.submit(request)
+
+    acme.answers["submit"] = slow
+    async with open_boards(provider={"limits": {"concurrency": 1}}) as boards:
+        await boards.submit("draw", prompt="first")
+        stuck = await boards.submit("draw", prompt="second")
+        begin = time.monotonic()
+        await boards.cancel(stuck.id)
+        assert (await boards.wait(stuck.id)).status == "canceled"
+        assert time.monotonic() - begin < 0.5

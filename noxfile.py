@@ -1,5 +1,6 @@
 """Every task of the project: ``nox -s NAME``; ``nox -l`` lists them."""
 
+import os
 import shutil
 import sys
 import zipfile
@@ -21,6 +22,7 @@ DISTRIBUTIONS = {
     for path in (CORE / "pyproject.toml", *sorted(ROOT.glob("plugins/*/pyproject.toml")))
 }
 WHEELS = ROOT / "build" / "wheels"
+TYPESCRIPT = "typescript@>=5"
 BUILT: dict[str, Path] = {}
 """The wheels of this run, by the names of their distributions."""
 
@@ -121,6 +123,15 @@ def typing(session: nox.Session) -> None:
     for path in DISTRIBUTIONS.values():
         session.run("mypy", *options, str(path.relative_to(ROOT) / "src"))
     session.run("mypy", *options, "noxfile.py", "tests/typing")
+    session.install(*group("checkers"))
+    session.run("basedpyright", "--project", "tests/typing")  # pyright, in a wheel
+    # The stubs that users make, read by every checker that can be had here.
+    if shutil.which("npm"):
+        compiler = Path(session.create_tmp()).resolve() / "typescript"
+        session.run("npm", "install", "--silent", "--prefix", compiler, TYPESCRIPT, external=True)
+        places = [str(compiler / "node_modules" / ".bin"), os.environ["PATH"]]
+        session.env["PATH"] = os.pathsep.join(places)
+    session.run("pytest", "tests/integration/test_typed_access.py")
 
 
 @nox.session

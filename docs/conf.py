@@ -47,6 +47,13 @@ nitpick_ignore = [
     # Names of unions that the argument's own description spells out.
     ("py:class", "GivenGenerators"),
     ("py:class", "GivenProviders"),
+    # Parts of a spec that only pass through a caller's hands.
+    ("py:class", "boards.spec.places.Place"),
+    ("py:class", "boards.spec.tokens.Template"),
+    ("py:class", "boards.spec.tokens.Token"),
+    # Mappings of any values, told at boards.adapters.
+    ("py:class", "ReplyValue"),
+    ("py:class", "Scope"),
     # A type variable.
     ("py:class", "boards.testing.emulators.server.E"),
 ]

@@ -46,11 +46,13 @@ from boards.testing.emulators.fal import FalEmulator
 from boards.testing.emulators.replicate import ReplicateEmulator
 from boards.testing.emulators.server import Knobs, running
 from boards.testing.fixtures import run_fixtures
+from tests.consoles import RUN, Console
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = [
     ROOT / "README.md",
+    *ROOT.glob("ADDING_*.md"),
     ROOT / "core" / "README.md",
     *ROOT.glob("plugins/*/README.md"),
     *DOCS.rglob("*.md"),
@@ -79,6 +81,7 @@ def provider_files(
                     "base_url": fal.run_url,
                     "queue_url": fal.queue_url,
                     "rest_url": fal.rest_url,
+                    "site_url": fal.base_url,
                 }
             },
         }
@@ -103,20 +106,24 @@ def home(
     (tmp_path / "home").mkdir()
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.syspath_prepend(str(tmp_path / "work"))
     return tmp_path / "home"
 
 
 class Reader:
     """Goes through a page's code blocks in order; they share one namespace and one event loop."""
 
-    def __init__(self, home: Path, runner: asyncio.Runner) -> None:
+    def __init__(self, home: Path, runner: asyncio.Runner, console: Console) -> None:
         self.home = home
         self.runner = runner
+        self.files = console
         self.printed: str | None = None
         self.base: dict[str, Any] | None = None
 
     def python(self, example: Example) -> None:
         """Run a block; ``await`` may stand at its top level, as in ``python -m asyncio``."""
+        if self.files.write(example):
+            return
         source = "\n" * (example.line + example.parsed.line_offset) + example.parsed
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         code = compile(source, example.path, "exec", flags=flags, dont_inherit=True)
@@ -139,6 +146,12 @@ class Reader:
     def yaml(self, example: Example) -> None:
         """A whole document checks; keys of a generator check within the page's first generator."""
         text = str(example.parsed)
+        if self.files.write(example):  # its console checks it
+            if re.search("^generators:$", text, re.MULTILINE):
+                whole = yaml.parse(text, example.path, Problems())
+                assert whole is not None
+                self.base = self.base or plain(whole.root)
+            return
         problems = Problems()
         document = yaml.parse(text, f"{example.path}:{example.line}", problems)
         assert document is not None, problems.errors
@@ -196,14 +209,22 @@ def _check(path: Path, home: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)
-def test_the_examples_of_a_page_are_true(page: Path, home: Path) -> None:
+def test_the_examples_of_a_page_are_true(
+    page: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Python runs in order and prints what the page says; YAML and JSON have no mistake."""
-    with asyncio.Runner() as runner:
-        reader = Reader(home, runner)
+    console = Console(monkeypatch)
+    with asyncio.Runner() as runner, contextlib.closing(console):
+        reader = Reader(home, runner, console)
         parsers = [
             CodeBlockParser(language=language, evaluator=getattr(reader, language))
             for language in ("python", "text", "json", "yaml")
         ]
+        if RUN in page.read_text():
+            for name in ("REPLICATE_API_TOKEN", "FAL_KEY", "BOARDS_PROVIDERS_CONFIG_PATH"):
+                monkeypatch.delenv(name)
+            monkeypatch.delenv("BOARDS_ALLOW_PRIVATE_HOSTS")
+            parsers.append(CodeBlockParser(language="console", evaluator=console.evaluate))
         book = sybil.Sybil(parsers=parsers, path=str(page.parent), patterns=[page.name])
         document = book.parse(page)
         document.namespace["__name__"] = "page"
@@ -253,8 +274,9 @@ def test_every_public_name_is_in_the_reference(name: str) -> None:
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_every_key_of_the_language_is_told(model: type) -> None:
-    """The page on the language names every key that a specification may have."""
-    text = (DOCS / "language.md").read_text()
+    """The pages on the language name every key that a specification may have."""
+    pages = [DOCS / "language.md", *DOCS.glob("language/*.md")]
+    text = "\n".join(page.read_text() for page in pages)
     assert [name for name in keys_of(model) if not re.search(rf"\b{name}\b", text)] == []
 
 

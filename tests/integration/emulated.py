@@ -36,6 +36,7 @@ def settings(replicate: ReplicateEmulator, fal: FalEmulator) -> dict[str, Any]:
                     "base_url": fal.run_url,
                     "queue_url": fal.queue_url,
                     "rest_url": fal.rest_url,
+                    "site_url": fal.base_url,
                 },
             },
         },

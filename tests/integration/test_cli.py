@@ -145,7 +145,9 @@ def test_json_is_one_object_and_nothing_else(shell: Shell) -> None:
     assert (shown["status"], shown["phase"], shown["error"]) == ("succeeded", "succeeded", None)
     assert (shown["input"]["prompt"], shown["input"]["seed"]) == ("7", 7)
     (artifact,) = shown["artifacts"]
-    assert artifact.keys() == {"id", "type", "mime", "path", "size", "sha256", "meta"}
+    facts = {"width", "height", "duration", "fps", "sample_rate", "channels"}
+    told = {"id", "type", "mime", "path", "size", "sha256", "meta"}
+    assert artifact.keys() == told | facts
     assert Path(artifact["path"]).stat().st_size == artifact["size"]
     assert shell.json("status", shown["id"]) == shown
     assert shell.json("generations") == [shown]

@@ -141,3 +141,31 @@ async def test_a_submit_that_the_provider_knows_again_is_repeated_after_a_503(
         await boards.generate("draw", prompt="a cat")
     assert len(keys) == 2
     assert len(set(keys)) == 1
+
+
+async def test_lets_know_the_attempt(acme: Acme, open_boards: Open) -> None:
+    """Every root that a request may use, a let may use too."""
+    submit = {"path": "/jobs", "json": {"prompt": "${let.mark}"}, "capture": {"id": "body.id"}}
+    async with open_boards(
+        execution={"let": {"mark": "${run.id} ${run.uuid} ${run.submitted_at}"}, "submit": submit}
+    ) as boards:
+        generation = await boards.generate("draw", prompt="a cat")
+    mark = acme.jobs["job-1"]["input"]["prompt"].split()
+    assert (mark[0], len(mark[1]), len(mark)) == (generation.id, 36, 3)
+
+
+@pytest.mark.parametrize("at", ["submit", "poll"])
+async def test_a_page_instead_of_json_is_what_a_rule_says(
+    acme: Acme, open_boards: Open, at: str
+) -> None:
+    """Errors come before the parse: a 200 with HTML may be a known refusal."""
+
+    async def page(_request: web.Request) -> web.StreamResponse:
+        return web.Response(text="<html>Payment due</html>", content_type="text/html")
+
+    acme.answers[at] = page
+    rule = {"when": {"contains": ["body", "Payment due"]}, "raise": "quota"}
+    async with open_boards(provider={"errors": [rule]}) as boards:
+        with pytest.raises(GenerationFailedError) as caught:
+            await boards.generate("draw", prompt="a cat")
+    assert caught.value.kind == "quota"

@@ -7,8 +7,10 @@ from typing import assert_type
 import httpx
 
 import boards.sync
-from boards import Artifact, Boards, Cost, Event, Failure, Generation, GenerationFailedError
+from boards import Artifact, Boards, Cost, Failure, Generation, GenerationFailedError
+from boards.engine.explaining import Explanation
 from boards.entries import Availability, GeneratorEntry, ProviderEntry
+from boards.events import AnyEvent
 from boards.hookspecs import hookimpl
 from boards.plugins import PluginInfo
 from boards.records import StorageRecord
@@ -25,13 +27,19 @@ async def generating(image: Artifact) -> None:
         assert_type(await host.generate("flux-dev", prompt="a cat", seed=7), Generation)
         assert_type(await host.submit("kling", image=Path("cat.png"), priority=1), Generation)
         await host.generate("flux-dev", input={"cache": True}, dedupe_key="one", image=image)
-        await host.generate("flux-dev", dedupe_key=7)  # type: ignore[arg-type]
+        await host.generate("flux-dev", dedupe_key=7)  # type: ignore[call-overload]
         generation = await host.wait("id")
         assert_type(generation.artifacts, tuple[Artifact, ...])
         assert_type(generation.artifacts[0].path, Path | None)
         assert_type(generation.error, Failure | None)
         assert_type(host.estimate("flux-dev", prompt="a cat"), Cost | None)
-        assert_type(host.events("id"), AsyncIterator[Event])
+        assert_type(await host.explain("flux-dev", prompt="a cat"), Explanation)
+        assert_type(host.events("id"), AsyncIterator[AnyEvent])
+        async for event in host.events("id"):
+            if event.type == "progress":
+                assert_type(event.data["percent"], float | None)
+            elif event.type == "log":
+                event.data["line"]  # type: ignore[typeddict-item]
         assert_type(await host.list(statuses=["failed"], limit=3), list[Generation])
         await host.list(statuses=["broken"])  # type: ignore[list-item]
 
@@ -60,7 +68,7 @@ def without_await() -> None:
     with boards.sync.Boards() as host:
         assert_type(host.generate("flux-dev", prompt="a cat"), Generation)
         for event in host.events("id"):
-            assert_type(event, Event)
+            assert_type(event, AnyEvent)
         assert_type(host.cancel("id"), Generation)
 
 

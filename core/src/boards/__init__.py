@@ -2,6 +2,7 @@
 
 from boards.artifacts import Artifact
 from boards.boards import Boards
+from boards.budgets import CostGroup
 from boards.errors import (
     BoardsError,
     Failure,
@@ -28,6 +29,7 @@ __all__ = [
     "Boards",
     "BoardsError",
     "Cost",
+    "CostGroup",
     "Event",
     "Failure",
     "Generation",

@@ -1,6 +1,7 @@
 """An artifact: one file or text that a generation produced."""
 
 import mimetypes
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -9,6 +10,7 @@ from attrs import field, frozen
 
 __all__ = [
     "ARTIFACT_TYPES",
+    "KEY",
     "REFERENCE_PREFIX",
     "Artifact",
     "ArtifactType",
@@ -21,6 +23,9 @@ ARTIFACT_TYPES: tuple[ArtifactType, ...] = get_args(ArtifactType)
 
 REFERENCE_PREFIX = "artifact:"
 """An input that begins so names a blob of the storage: ``artifact:KEY``."""
+
+KEY = re.compile(r"([0-9a-f]{64})\.[a-z0-9]{1,8}")
+"""What a key of a storage looks like: the hash of the bytes, and an extension."""
 
 # What the platform's own table lacks or spells in a way that no viewer expects.
 _EXTENSIONS = {
@@ -62,7 +67,14 @@ class Artifact:
         sha256: The hash of the bytes, lower-case hex.
         key: Its name in the storage; equal bytes have equal keys.
         path: Where it lies as a file, if the storage keeps files.
-        meta: Facts of it that the spec names: ``seed``, ``width``, ``height``, ``duration``.
+        meta: Facts of it that the spec names, as the provider told them: ``seed``, for example.
+        width: Pixels, as displayed. This and what follows is read from the bytes' own headers;
+            None where they have no such thing, or do not tell.
+        height: Pixels, as displayed.
+        duration: Seconds of sound or film.
+        fps: Frames of a film per second, on average.
+        sample_rate: Samples of sound per second.
+        channels: Channels of sound.
     """
 
     id: str
@@ -73,6 +85,12 @@ class Artifact:
     key: str
     path: Path | None = None
     meta: Mapping[str, Any] = field(factory=dict)
+    width: int | None = None
+    height: int | None = None
+    duration: float | None = None
+    fps: float | None = None
+    sample_rate: int | None = None
+    channels: int | None = None
 
     @property
     def reference(self) -> str:
@@ -89,6 +107,12 @@ class Artifact:
             "size": self.size,
             "sha256": self.sha256,
             "meta": dict(self.meta),
+            "width": self.width,
+            "height": self.height,
+            "duration": self.duration,
+            "fps": self.fps,
+            "sample_rate": self.sample_rate,
+            "channels": self.channels,
         }
 
 

@@ -1,37 +1,39 @@
 """The host's facade: generate with any installed provider."""
 
-import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, Final, Self, Unpack
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Self, Unpack, cast, overload
 
 from boards import settings as settings_module
+from boards.budgets import GROUPINGS
 from boards.errors import (
     BoardsError,
     GenerationCanceledError,
     GenerationFailedError,
     GenerationUnresolvedError,
-    InvalidInputError,
     NotFoundError,
-    Problem,
     ProviderError,
-    UnavailableError,
 )
-from boards.events import Event, Happening
-from boards.generations import Cost, Generation, Phase, Status, new_id
+from boards.generations import Cost, Generation, Phase, Status
 
 if TYPE_CHECKING:
     import builtins
 
     import httpx
 
+    from boards.budgets import CostGroup, Grouping
+    from boards.choosing import Options, Prepared
+    from boards.dsl import Generator
     from boards.engine.engine import Engine
+    from boards.engine.explaining import Explanation
+    from boards.engine.garbage import Collected
     from boards.engine.transport import Transport
     from boards.entries import Availability, GeneratorEntry, ProviderEntry
+    from boards.events import AnyEvent
     from boards.layers import GivenGenerators, GivenProviders
     from boards.plugins import PluginInfo
-    from boards.settings import Overrides, Settings
-    from boards.spec.compile import CompiledGenerator
+    from boards.settings import Fallback, OnAmbiguous, Overrides, Settings
     from boards.storage import Storage
     from boards.store import Store
 
@@ -54,7 +56,8 @@ class Boards:
     Args:
         providers: Providers beside the installed ones: records, or by name specs or mappings in
             the shape of YAML. They win over plugins and the host's files.
-        generators: Generators beside the installed ones: records, specs, mappings, or YAML files.
+        generators: Generators beside the installed ones: classes of :mod:`boards.dsl`, records,
+            specs, mappings, or YAML files.
         drive: Take up what is live and drive it, if no other process does. Without it, this
             object reads, submits and cancels, and another process does the work.
         transport: What carries HTTP: a :class:`boards.engine.transport.Transport`, or any httpx
@@ -129,24 +132,59 @@ class Boards:
 
     # Generate
 
+    @overload
+    async def generate(
+        self,
+        generator: "Generator",
+        /,
+        *,
+        dedupe_key: str | None = None,
+        priority: int = 0,
+        cache: bool = False,
+        fallback: "Fallback | None" = None,
+        on_ambiguous: "OnAmbiguous | None" = None,
+    ) -> Generation: ...
+    @overload
     async def generate(
         self,
         name: str,
         /,
         *,
+        input: Mapping[str, Any] | None = None,
+        dedupe_key: str | None = None,
+        priority: int = 0,
+        cache: bool = False,
+        fallback: "Fallback | None" = None,
+        on_ambiguous: "OnAmbiguous | None" = None,
+        **inputs: Any,
+    ) -> Generation: ...
+    async def generate(
+        self,
+        name: "str | Generator",
+        /,
+        *,
         input: Mapping[str, Any] | None = None,  # noqa: A002  # the field's word
         dedupe_key: str | None = None,
         priority: int = 0,
+        cache: bool = False,
+        fallback: "Fallback | None" = None,
+        on_ambiguous: "OnAmbiguous | None" = None,
         **inputs: Any,
     ) -> Generation:
         """Submit, wait, and return the generation with its artifacts.
 
         Args:
-            name: ``provider/name``; a short name, for the first provider that is available; or
-                ``@provider`` for its default generator.
+            name: ``provider/name``; a short name, for the first provider that is available;
+                ``@provider`` for its default generator; or an instance of a class of
+                :mod:`boards.dsl`, which is name and input in one.
             input: Inputs, for names that are taken here (see :data:`RESERVED`).
             dedupe_key: With a key that was used before, that generation is returned.
             priority: Lower first.
+            cache: With the same request of before, a generation of this owner that succeeded, or
+                is under way, is returned: nothing is paid twice for it. Only requests that were
+                made with ``cache`` are known.
+            fallback: Of this request, instead of :attr:`boards.settings.Settings.fallback`.
+            on_ambiguous: Of this request, instead of the setting.
             inputs: The generator's inputs. A file is a :class:`pathlib.Path`, bytes, an
                 http(s) URL, a data URI, or an :class:`boards.Artifact` of an earlier generation.
 
@@ -160,25 +198,59 @@ class Boards:
             StoreError: The database cannot be written.
             StorageError: The artifacts cannot be written; the generation is not lost.
         """
-        generation, happenings = await self._prepared(name, input, dedupe_key, priority, inputs)
-        return succeeded(await self._running.run(generation, happenings))
+        from boards.choosing import Options  # noqa: PLC0415  # loaded with the registry
 
+        options = Options(dedupe_key, priority, cache, fallback, on_ambiguous)
+        request = await self._prepared(name, input, inputs, options)
+        return succeeded(await self._running.run(request))
+
+    @overload
+    async def submit(
+        self,
+        generator: "Generator",
+        /,
+        *,
+        dedupe_key: str | None = None,
+        priority: int = 0,
+        cache: bool = False,
+        fallback: "Fallback | None" = None,
+        on_ambiguous: "OnAmbiguous | None" = None,
+    ) -> Generation: ...
+    @overload
     async def submit(
         self,
         name: str,
         /,
         *,
+        input: Mapping[str, Any] | None = None,
+        dedupe_key: str | None = None,
+        priority: int = 0,
+        cache: bool = False,
+        fallback: "Fallback | None" = None,
+        on_ambiguous: "OnAmbiguous | None" = None,
+        **inputs: Any,
+    ) -> Generation: ...
+    async def submit(
+        self,
+        name: "str | Generator",
+        /,
+        *,
         input: Mapping[str, Any] | None = None,  # noqa: A002  # the field's word
         dedupe_key: str | None = None,
         priority: int = 0,
+        cache: bool = False,
+        fallback: "Fallback | None" = None,
+        on_ambiguous: "OnAmbiguous | None" = None,
         **inputs: Any,
     ) -> Generation:
         """Queue a generation and return at once; it survives this process.
 
         Arguments and errors are those of :meth:`generate`, without what happens after the queue.
         """
-        generation, happenings = await self._prepared(name, input, dedupe_key, priority, inputs)
-        return await self._running.create(generation, happenings)
+        from boards.choosing import Options  # noqa: PLC0415  # loaded with the registry
+
+        options = Options(dedupe_key, priority, cache, fallback, on_ambiguous)
+        return await self._running.create(await self._prepared(name, input, inputs, options))
 
     async def wait(self, generation_id: str) -> Generation:
         """The generation when it ended, however it ended, or when it is ``unknown``.
@@ -191,7 +263,7 @@ class Boards:
 
     async def events(
         self, generation_id: str, *, after: int = 0, follow: bool = True
-    ) -> AsyncIterator[Event]:
+    ) -> "AsyncIterator[AnyEvent]":
         """A generation's events as they are committed, until it ends.
 
         Args:
@@ -202,10 +274,10 @@ class Boards:
         generation = await self.get(generation_id)
         if not follow:
             for event in await self._running.store.events(generation.id, after=after):
-                yield event
+                yield cast("AnyEvent", event)
             return
         async for event in self._running.events(generation.id, after=after):
-            yield event
+            yield cast("AnyEvent", event)
 
     async def cancel(self, generation_id: str) -> Generation:
         """Wish a generation canceled, here and at the provider.
@@ -230,6 +302,28 @@ class Boards:
         """
         generation = await self.get(generation_id)
         return await self._running.resolve(generation, job=job, resubmit=resubmit)
+
+    async def receive_webhook(
+        self, provider: str, headers: Mapping[str, str], body: bytes, token: str
+    ) -> Generation:
+        """Take in a provider's call: verify it, and wake or finish its generation.
+
+        A server hands over what came at ``BOARDS_WEBHOOK_URL/PROVIDER/GENERATION/TOKEN``.
+
+        Args:
+            provider: The provider instance, of the path.
+            headers: As they came.
+            body: The raw body, as it came: the signature is over its bytes.
+            token: The last part of the path.
+
+        Returns:
+            The generation as it is now; it goes on by itself.
+
+        Raises:
+            NotFoundError: No generation waits for this call: answer 404.
+            WebhookError: It does not come from the provider: answer 401.
+        """
+        return await self._running.receive_webhook(provider, headers, body, token)
 
     # Look
 
@@ -299,7 +393,9 @@ class Boards:
             NotFoundError: There is no such generator.
             UnavailableError: No provider of it can be used; tells why for each.
         """
-        return self._choose(name)[0]
+        from boards.choosing import choose  # noqa: PLC0415  # loaded with the registry
+
+        return choose(self.registry, name, self.settings.fallback).entries[0]
 
     def providers(self) -> "builtins.list[ProviderEntry]":
         """The providers, in the order in which they are asked. Needs no open engine."""
@@ -333,83 +429,225 @@ class Boards:
             return Availability(False, error.message, error.remedy or remedy)
         return availability
 
+    async def discover(self, name: str, /, *, refresh: bool = False) -> "GeneratorEntry":
+        """The generator of that name; a provider's own model is imported if nobody wrote it.
+
+        :meth:`generate` and :meth:`submit` do this by themselves. What was imported is kept under
+        ``home``, and used from then on without asking.
+
+        Args:
+            name: ``provider/MODEL``, the model as the provider names it; or any other name.
+            refresh: Import it again, even if it was imported before.
+
+        Raises:
+            NotFoundError: There is no such generator, and the provider knows no such model.
+            UnavailableError: The provider's key is needed to ask, and not set.
+            SpecError: The provider describes it in a way that cannot be imported.
+        """
+        missing: NotFoundError | None = None
+        try:
+            found = self.registry.resolve(name)[0]
+        except NotFoundError as error:
+            missing = error
+        else:
+            kept = self.registry.models.path(found.provider, found.name)
+            if not refresh or found.source != str(kept):
+                return found
+        provider, _, model = name.partition("/")
+        known = {entry.name for entry in self.registry.providers()}
+        catalog = self.registry.provider(provider).spec.catalog if provider in known else None
+        if catalog is None or not model:
+            raise missing or NotFoundError(f"There is no generator {name!r}.")
+        from boards.spec.importers import import_model  # noqa: PLC0415  # rarely needed
+
+        try:
+            document = await self.model_document(provider, model)
+        except ProviderError as error:
+            if error.kind not in ("not_found", "invalid_input"):
+                raise
+            raise NotFoundError(
+                f"There is no generator {name!r}, and {provider} knows no such model:"
+                f" {error.message}",
+                suggestions=missing.suggestions if missing is not None else (),
+                remedy="Search what is known: boards search WORDS",
+                provider=provider,
+            ) from error
+        imported = import_model(
+            catalog.importer, document, provider=provider, name=model, generator=model
+        )
+        return self.registry.keep(imported, provider, model)
+
+    def search(self, query: str) -> "builtins.list[GeneratorEntry]":
+        """Generators that have every word of a query, best first: installed ones and imported ones.
+
+        Args:
+            query: Words of a name, a kind of artifact, a tag, a description.
+        """
+        from boards.searching import search  # noqa: PLC0415  # rarely needed
+
+        return search(self.registry.generators(), query)
+
+    async def model_document(self, provider: str, model: str) -> Any:
+        """A provider's own document of one of its models, as its ``catalog`` asks for it.
+
+        Args:
+            provider: The provider instance.
+            model: The model, as the provider names it.
+
+        Raises:
+            NotFoundError: There is no such provider, or it has no catalog.
+            UnavailableError: Its key is needed, and not set.
+            ProviderError: It has no such model, or cannot be reached.
+        """
+        from boards.spec.requests import CompiledRequest  # noqa: PLC0415  # with the engine
+
+        spec = self.registry.provider(provider).spec
+        if spec.catalog is None:
+            raise NotFoundError(
+                f"The provider {provider} has no catalog of models to ask.", provider=provider
+            )
+        client = self._running.client(provider)
+        request = CompiledRequest(spec.catalog.model, spec.headers)
+        reply = await client.repeat(request.render({"model": model, "config": client.config}))
+        return reply["body"]
+
+    @overload
+    def estimate(self, generator: "Generator", /) -> Cost | None: ...
+    @overload
     def estimate(
         self,
         name: str,
+        /,
+        *,
+        input: Mapping[str, Any] | None = None,
+        **inputs: Any,
+    ) -> Cost | None: ...
+    def estimate(
+        self,
+        name: "str | Generator",
         /,
         *,
         input: Mapping[str, Any] | None = None,  # noqa: A002  # the field's word
         **inputs: Any,
     ) -> Cost | None:
         """What a generation would cost by the spec's list price; None where it has none."""
+        from boards.choosing import estimate  # noqa: PLC0415  # loaded with the registry
         from boards.engine.inputs import checked  # noqa: PLC0415  # loaded with the engine
 
+        name, input = self._named(name, input)  # noqa: A001
         entry = self.choose(name)
         compiled = self.registry.compiled(entry.id)
-        return _estimate(compiled, checked(compiled.inputs, {**(input or {}), **inputs}, entry.id))
+        return estimate(compiled, checked(compiled.inputs, {**(input or {}), **inputs}, entry.id))
+
+    async def collect_garbage(
+        self, *, grace: timedelta = timedelta(hours=24), dry_run: bool = False
+    ) -> "Collected":
+        """Delete what lies in the storage and no generation mentions, of any owner.
+
+        Args:
+            grace: What was written later than so long ago stays: it may be on its way.
+            dry_run: Delete nothing; only count.
+        """
+        from boards.engine.garbage import collect_garbage  # noqa: PLC0415  # with the engine
+
+        engine = self._running
+        return await collect_garbage(
+            engine.store, engine.storage, grace=grace.total_seconds(), dry_run=dry_run
+        )
+
+    async def costs(
+        self,
+        *,
+        since: datetime | timedelta | None = None,
+        until: datetime | None = None,
+        group_by: "Grouping" = "provider",
+    ) -> "builtins.list[CostGroup]":
+        """What was spent, and what is reserved for what is under way, of all owners.
+
+        An attempt counts when it was submitted, however long its job took. What the provider told
+        counts as told, everything else by the list price: see :class:`boards.CostGroup`.
+
+        Args:
+            since: Only what was submitted from then on; a time before now, or a moment (one
+                without a time zone is local time). All if None.
+            until: Only what was submitted before.
+            group_by: What the records share: ``provider``, ``generator``, ``owner`` or ``day``.
+
+        Returns:
+            The dearest first; days newest first.
+        """
+        if group_by not in GROUPINGS:
+            raise ValueError(f"group_by is {group_by!r}: expected one of {', '.join(GROUPINGS)}")
+        if since is not None:
+            since = since if isinstance(since, datetime) else datetime.now(UTC) - since
+        return await self._running.store.costs(
+            since=None if since is None else since.timestamp(),
+            until=None if until is None else until.timestamp(),
+            group_by=group_by,
+        )
+
+    async def explain(
+        self,
+        name: str,
+        /,
+        *,
+        input: Mapping[str, Any] | None = None,  # noqa: A002  # the field's word
+        **inputs: Any,
+    ) -> "Explanation":
+        """What a generation would send: as HTTP, and as a curl command. Nothing is sent.
+
+        Needs no open engine and no key: secrets are masked, and not even looked at.
+
+        Raises:
+            NotFoundError: There is no such generator.
+            InvalidInputError: The input does not fit.
+            ProviderError: A file cannot be given in a form that the provider takes, or an address
+                is not the provider's.
+        """
+        from boards.engine import explaining  # noqa: PLC0415  # loaded with the engine
+
+        entry = explaining.likely(self.registry, name)
+        return await explaining.explained(
+            self.registry, self.settings, entry, {**(input or {}), **inputs}
+        )
 
     # Prepare
 
-    def _choose(self, name: str) -> "tuple[GeneratorEntry, builtins.list[tuple[str, str]]]":
-        """The first available candidate for a name, and those passed over with the reason."""
-        entries = self.registry.resolve(name)
-        passed: list[tuple[str, str]] = []
-        reasons: dict[str, tuple[str, str]] = {}
-        for entry in entries:
-            availability = self.registry.provider(entry.provider).availability()
-            if availability.ok:
-                return entry, passed
-            passed.append((entry.id, availability.reason))
-            reasons[entry.provider] = (f"{availability.reason}.", availability.setup)
-        raise UnavailableError(
-            f"No provider of {name} can be used now.",
-            reasons=reasons,
-            remedy="Set up one of them, then check it: boards providers --check",
-            provider=entries[0].provider if len(entries) == 1 else None,
-            generator=entries[0].id if len(entries) == 1 else None,
-        )
+    def _named(
+        self, generator: "str | Generator", given: Mapping[str, Any] | None
+    ) -> tuple[str, Mapping[str, Any] | None]:
+        """Name and input of what is to be generated; an instance of a class is both."""
+        if isinstance(generator, str):
+            return generator, given
+        return self.registry.add(generator.__boards_record__()), generator.__boards_input__()
 
     async def _prepared(
         self,
-        name: str,
+        name: "str | Generator",
         given: Mapping[str, Any] | None,
-        dedupe_key: str | None,
-        priority: int,
         inputs: Mapping[str, Any],
-    ) -> "tuple[Generation, builtins.list[Happening]]":
+        options: "Options",
+    ) -> "Prepared":
         """A generation that is ready to be committed, and its first events."""
-        from boards.engine.inputs import checked, ingested  # noqa: PLC0415  # with the engine
+        from boards import choosing  # noqa: PLC0415  # loaded with the engine
 
         engine = self._running
-        entry, passed = self._choose(name)
-        taken = sorted(RESERVED & inputs.keys())
-        if taken:
-            raise InvalidInputError(
-                f"{', '.join(taken)}: reserved as arguments of Boards.",
-                [Problem(one, "give it as input={...} if the generator takes it") for one in taken],
-                generator=entry.id,
-            )
-        compiled = self.registry.compiled(entry.id)
-        complete = checked(compiled.inputs, {**(given or {}), **inputs}, entry.id)
-        complete = await ingested(compiled.inputs, complete, engine.storage)
-        now = time.time()
-        generation = Generation(
-            id=new_id(),
-            generator=entry.id,
-            provider=entry.provider,
-            artifact_type=entry.artifact_type,
-            input=complete,
-            cost=_estimate(compiled, complete),
-            dedupe_key=dedupe_key,
-            priority=priority,
-            created_at=now,
-            due_at=now,
+        name, given = self._named(name, given)
+        fallback = options.fallback or self.settings.fallback
+        try:
+            choice = choosing.choose(self.registry, name, fallback)
+        except NotFoundError:
+            found = await self.discover(name)
+            choice = choosing.choose(self.registry, found.id, fallback)
+        choosing.refuse_reserved(RESERVED, inputs, choice.entries[0].id)
+        return await choosing.prepare(
+            self.registry,
+            engine.storage,
+            self.settings,
+            choice,
+            {**(given or {}), **inputs},
+            options,
         )
-        happenings = [
-            Happening("fallback", {"from": one, "to": entry.id, "reason": reason})
-            for one, reason in passed
-        ]
-        return generation, [Happening("queued", {"generator": entry.id}), *happenings]
 
 
 def succeeded(generation: Generation) -> Generation:
@@ -427,11 +665,6 @@ def succeeded(generation: Generation) -> Generation:
     if generation.phase == "canceled":
         raise GenerationCanceledError(generation)
     return generation
-
-
-def _estimate(compiled: "CompiledGenerator", complete: Mapping[str, Any]) -> Cost | None:
-    found = compiled.estimate({"input": complete, "let": {}, "config": {}, "run": {}})
-    return None if found is None else Cost(*found)
 
 
 def _transport(given: Any) -> Any:

@@ -16,6 +16,8 @@ __all__ = [
     "PROVIDER_ERROR_KINDS",
     "RETRYABLE_KINDS",
     "BoardsError",
+    "BudgetError",
+    "ConflictError",
     "Failure",
     "GenerationCanceledError",
     "GenerationError",
@@ -233,6 +235,24 @@ class UnavailableError(BoardsError):
         return {**super().as_dict(), "providers": reasons}
 
 
+class ConflictError(BoardsError):
+    """The owner has as many generations under way as are allowed: nothing was queued.
+
+    Attributes:
+        running: The ids of those that are under way, the oldest first; at most ten.
+    """
+
+    kind = "conflict"
+    retryable = True
+
+    def __init__(self, message: str, *, running: Sequence[str] = (), **context: Any) -> None:
+        super().__init__(message, **context)
+        self.running = tuple(running)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**super().as_dict(), "running": list(self.running)}
+
+
 class PluginError(BoardsError):
     """A plugin cannot be used. Raised only in strict mode; otherwise it is listed."""
 
@@ -243,6 +263,12 @@ class StoreError(BoardsError):
     """The store cannot be read or written: locked, full, read-only, or of a newer version."""
 
     kind = "store"
+
+
+class BudgetError(BoardsError):
+    """A budget has no room for the price of an attempt; nothing was sent."""
+
+    kind = "budget"
 
 
 class StorageError(BoardsError):

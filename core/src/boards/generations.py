@@ -14,6 +14,7 @@ from boards.events import iso_time
 __all__ = [
     "FINAL_PHASES",
     "PHASES",
+    "Alternative",
     "Attempt",
     "Cost",
     "Generation",
@@ -82,7 +83,7 @@ class Cost:
     Attributes:
         usd: US dollars.
         unit: What the price counts: ``image``, ``second``, ``character``, ``megapixel``,
-            ``compute_second``.
+            ``compute_second``, ``credit`` or ``generation``.
         quantity: How many units.
         estimated: True while it is computed from the spec, not told by the provider.
     """
@@ -91,6 +92,15 @@ class Cost:
     unit: str
     quantity: float = 1.0
     estimated: bool = True
+
+    def as_dict(self) -> dict[str, Any]:
+        """The cost as JSON."""
+        return {
+            "usd": self.usd,
+            "unit": self.unit,
+            "quantity": self.quantity,
+            "estimated": self.estimated,
+        }
 
 
 @frozen
@@ -152,6 +162,23 @@ class Attempt:
     outcome: Outcome | None = None
 
 
+@frozen
+class Alternative:
+    """Another generator that would do, if the provider of the first refuses.
+
+    Attributes:
+        generator: Full id.
+        provider: The provider instance.
+        input: As that generator takes it, after its defaults.
+        cost: Its estimate.
+    """
+
+    generator: str
+    provider: str
+    input: Mapping[str, Any]
+    cost: Cost | None = None
+
+
 @frozen(kw_only=True)
 class Generation:
     """One run of a generator, as the store has it.
@@ -178,6 +205,9 @@ class Generation:
         submitted_at: When the provider accepted it.
         started_at: When the provider was first seen running it.
         finished_at: When it became final.
+        on_ambiguous: What becomes of it where the answer to its submit is lost for good: ``hold``,
+            ``resubmit`` or ``fail``.
+        alternatives: Where it goes if its provider refuses, in order; with ``fallback="on_error"``.
         due_at: When the engine looks at it next; None while nothing is to be done by time.
     """
 
@@ -202,6 +232,8 @@ class Generation:
     started_at: float | None = None
     finished_at: float | None = None
     due_at: float | None = None
+    on_ambiguous: str = "hold"
+    alternatives: tuple[Alternative, ...] = ()
 
     @property
     def status(self) -> Status:
@@ -228,14 +260,7 @@ class Generation:
             },
             "input": dict(self.input),
             "artifacts": [artifact.as_dict() for artifact in self.artifacts],
-            "cost": None
-            if self.cost is None
-            else {
-                "usd": self.cost.usd,
-                "unit": self.cost.unit,
-                "quantity": self.cost.quantity,
-                "estimated": self.cost.estimated,
-            },
+            "cost": None if self.cost is None else self.cost.as_dict(),
             "provider_job_id": self.provider_job_id,
             "error": None
             if error is None

@@ -10,6 +10,7 @@ import pluggy
 
 from boards import hookspecs
 from boards.discovery import EntryPoint
+from boards.records import record_of
 from boards.spec.places import did_you_mean
 
 __all__ = ["HookError", "HookModule", "load_hooks"]
@@ -84,7 +85,7 @@ class HookModule:
             return []
         try:
             results = self.call(hook)
-            records = [record for result in results for record in _iterated(result)]
+            records = [record_of(record) for result in results for record in _iterated(result)]
         except HookError as error:
             raise HookError(f"{hook} {error}") from error
         except (Exception, SystemExit) as error:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
+    from boards.dsl import Generator, Provider
     from boards.events import Event
     from boards.generations import Generation
     from boards.records import (
@@ -47,7 +48,7 @@ _hookspec = pluggy.HookspecMarker("boards")
 
 
 @_hookspec
-def boards_providers() -> "Iterable[ProviderRecord]":  # type: ignore[empty-body]
+def boards_providers() -> "Iterable[ProviderRecord | Provider]":  # type: ignore[empty-body]
     """Providers that are made in Python. Most are YAML, in the entry-point group ``boards.specs``.
 
     .. code-block:: python
@@ -57,24 +58,24 @@ def boards_providers() -> "Iterable[ProviderRecord]":  # type: ignore[empty-body
             yield ProviderRecord("studio", ProviderSpec(config={"base_url": URL}, auth=...))
 
     Returns:
-        One record per provider.
+        A :class:`boards.dsl.Provider`, or a record, per provider.
 
     .. versionadded:: 0.1
     """
 
 
 @_hookspec
-def boards_generators() -> "Iterable[GeneratorRecord]":  # type: ignore[empty-body]
+def boards_generators() -> "Iterable[GeneratorRecord | type[Generator]]":  # type: ignore[empty-body]
     """Generators that are made in Python. Most are YAML, as providers are.
 
     .. code-block:: python
 
         @hookimpl
         def boards_generators():
-            return [GeneratorRecord(spec) for spec in SPECS]
+            return [FluxPro, *(GeneratorRecord(spec) for spec in SPECS)]
 
     Returns:
-        One record per generator; its spec names a provider of any plugin.
+        A class of :mod:`boards.dsl`, or a record, per generator; it names a provider of any plugin.
 
     .. versionadded:: 0.1
     """

@@ -17,20 +17,31 @@ from boards.rows import FileRows, GeneratorRow, ProviderRow
 
 if TYPE_CHECKING:
     from boards.documents import SpecDocument
+    from boards.dsl import Generator, Provider
     from boards.index import Index
+    from boards.models import ModelFiles
     from boards.plugins import Plugins
     from boards.records import GeneratorRecord, ProviderRecord
     from boards.settings import Settings
     from boards.spec.model import GeneratorSpec, ProviderSpec
 
     GivenProviders: TypeAlias = (
-        Mapping[str, Mapping[str, Any] | ProviderSpec] | Iterable[ProviderRecord]
+        Mapping[str, Mapping[str, Any] | ProviderSpec] | Iterable[ProviderRecord | Provider]
     )
     GivenGenerators: TypeAlias = Iterable[
-        Mapping[str, Any] | GeneratorSpec | GeneratorRecord | Path
+        Mapping[str, Any] | GeneratorSpec | GeneratorRecord | type[Generator] | Path
     ]
 
-__all__ = ["Layer", "Offer", "arguments", "hook_records", "host_files", "host_sources", "plugins"]
+__all__ = [
+    "Layer",
+    "Offer",
+    "arguments",
+    "hook_records",
+    "host_files",
+    "host_sources",
+    "models",
+    "plugins",
+]
 
 Row = TypeVar("Row")
 Spec = TypeVar("Spec")
@@ -80,6 +91,16 @@ class Layer:
     def offer_generator(self, offer: "Offer[GeneratorRow, GeneratorSpec]") -> None:
         """Add a generator."""
         self._put(self.generators, f"{offer.row.provider}/{offer.row.name}", offer, "generator")
+
+    def offer_record(self, record: "GeneratorRecord", source: str) -> None:
+        """Add a generator, and the provider that comes along, if this layer lacks it."""
+        along = record.provider
+        if along is not None:
+            known = self.providers.get(along.name)
+            if known is None or known.load() != along.spec:
+                row = ProviderRow.of(along.name, along.spec)
+                self.offer_provider(Offer(row, source, _known(along.spec)))
+        self.offer_generator(Offer(GeneratorRow.of(record.spec), source, _known(record.spec)))
 
     def _put(self, offers: dict[str, Any], name: str, offer: Any, what: str) -> None:
         first = offers.setdefault(name, offer)
@@ -145,8 +166,7 @@ def hook_records(installed: "Plugins") -> Layer:
         row = ProviderRow.of(one.record.name, one.record.spec)
         layer.offer_provider(Offer(row, one.entry_point.source, _known(one.record.spec)))
     for two in installed.generators():
-        spec = two.record.spec
-        layer.offer_generator(Offer(GeneratorRow.of(spec), two.entry_point.source, _known(spec)))
+        layer.offer_record(two.record, two.entry_point.source)
     return layer
 
 
@@ -170,17 +190,25 @@ def host_files(settings: "Settings", index: "Index") -> Layer:
     return layer
 
 
+def models(files: "ModelFiles", index: "Index") -> Layer:
+    """What was imported on demand."""
+    layer = Layer("installed")
+    for source in files.sources():
+        layer.add(index.rows(source), source.source, _reader(index, source))
+    return layer
+
+
 def arguments(
     providers: "GivenProviders",
     generators: "GivenGenerators",
 ) -> Layer:
-    """What the host's code gives: specs or records, mappings in the shape of YAML, or files.
+    """What the host's code gives: specs, records, classes, mappings as YAML has them, or files.
 
     Raises:
         SpecError: It has mistakes; all of them are told.
     """
     from boards.documents import read_specs, read_text  # noqa: PLC0415 - rarely needed
-    from boards.records import GeneratorRecord  # noqa: PLC0415
+    from boards.records import GeneratorRecord, record_of  # noqa: PLC0415
     from boards.spec import yaml  # noqa: PLC0415
     from boards.spec.model import GeneratorSpec, ProviderSpec  # noqa: PLC0415
     from boards.spec.places import (  # noqa: PLC0415
@@ -199,7 +227,7 @@ def arguments(
     by_name = (
         providers.items()
         if isinstance(providers, Mapping)
-        else [(record.name, record.spec) for record in providers]
+        else [(record.name, record.spec) for record in map(record_of, providers)]
     )
     for name, provider in by_name:
         if isinstance(provider, ProviderSpec):
@@ -209,8 +237,10 @@ def arguments(
             place = Place(Source(f"providers[{name!r}]"))
             named.put(name, locate(dict(provider), place), place, place)
     for number, given in enumerate(generators):
-        generator = given.spec if isinstance(given, GeneratorRecord) else given
-        if isinstance(generator, GeneratorSpec):
+        generator = record_of(given)
+        if isinstance(generator, GeneratorRecord):
+            layer.offer_record(generator, "an argument")
+        elif isinstance(generator, GeneratorSpec):
             row_ = GeneratorRow.of(generator)
             layer.offer_generator(Offer(row_, "an argument", _known(generator)))
         elif isinstance(generator, Path):

@@ -2,12 +2,32 @@
 
 A host that configured structlog gets our events its way. Where nobody did, they go to the standard
 library's ``logging``, never to standard output.
+
+While a generation is driven, :func:`facts` tells which: each line of ours carries it, and a host
+has every other line carry it too, with :func:`add_generation` among its processors.
 """
 
 import logging
-from typing import Any
+import sys
+from collections.abc import Callable, Mapping, MutableMapping
+from contextvars import ContextVar
+from typing import Any, Final
 
-__all__ = ["Logger", "retries_to_logging"]
+__all__ = ["Logger", "about", "add_generation", "facts", "retries_to_logging"]
+
+Facts = Callable[[], Mapping[str, Any]]
+
+about: ContextVar[Facts | None] = ContextVar("about", default=None)
+"""Tells of the generation that is driven here. A function, called only when something is logged:
+what is known of a generation grows while it is driven."""
+
+_LEVELS: Final = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "exception": logging.ERROR,
+}
 
 
 class Logger:
@@ -21,16 +41,45 @@ class Logger:
         self._name = name
 
     def __getattr__(self, method: str) -> Any:
+        # Who configured structlog has imported it.
+        structlog = sys.modules.get("structlog")
+        if structlog is not None and structlog.is_configured():
+            return getattr(structlog.get_logger(self._name).bind(**facts()), method)
+        standard = logging.getLogger(self._name)
+        if not standard.isEnabledFor(_LEVELS[method]):
+            return _nothing
         import structlog  # noqa: PLC0415  # see the class
 
-        if structlog.is_configured():
-            return getattr(structlog.get_logger(self._name), method)
         logger = structlog.wrap_logger(
-            logging.getLogger(self._name),
+            standard,
             processors=[structlog.processors.KeyValueRenderer(key_order=["event"])],
             wrapper_class=structlog.stdlib.BoundLogger,
         )
-        return getattr(logger, method)
+        return getattr(logger.bind(**facts()), method)
+
+
+def _nothing(*_: object, **__: object) -> None:
+    """A line of a level that is off."""
+
+
+def facts() -> Mapping[str, Any]:
+    """The generation that is driven here: empty outside.
+
+    Returns:
+        ``generation``, ``generator`` and ``provider``; ``provider_job_id`` and ``attempt`` as soon
+        as there are such.
+    """
+    known = about.get()
+    return {} if known is None else known()
+
+
+def add_generation(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """A processor for structlog: has each line carry the :func:`facts`, an adapter's too."""
+    for name, value in facts().items():
+        event.setdefault(name, value)
+    return event
 
 
 def retries_to_logging() -> None:

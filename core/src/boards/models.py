@@ -4,9 +4,6 @@ Each file has one generator, ``PROVIDER/MODEL``, with its source's version and d
 may be edited, and deleted: it is made anew when the model is asked for again.
 """
 
-import contextlib
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +11,7 @@ from urllib.parse import quote
 
 from boards.discovery import SpecSource, stamp
 from boards.errors import Problem, SpecError, StorageError
+from boards.textfiles import replace_text
 
 if TYPE_CHECKING:
     from boards.spec.importers import Imported
@@ -80,7 +78,10 @@ class ModelFiles:
                 " then mend it.",
                 provider=provider,
             )
-        _write(path, text)
+        try:
+            replace_text(path, text)
+        except OSError as error:
+            raise StorageError(f"{path} cannot be written: {error.strerror or error}.") from error
         return path
 
 
@@ -97,19 +98,3 @@ def heading(imported: "Imported", provider: str, model: str) -> Iterator[str]:
 def _line(text: str) -> str:
     """A text that stays on one line of a comment, whatever a provider put into it."""
     return "".join(one if one.isprintable() else " " for one in text)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file at once: who reads it meanwhile sees the old one or the new one."""
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".model-")
-        with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-        raise StorageError(f"{path} cannot be written: {error.strerror or error}.") from error

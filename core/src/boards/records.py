@@ -24,6 +24,7 @@ __all__ = [
     "RunnerRecord",
     "StorageRecord",
     "StoreRecord",
+    "record_of",
 ]
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -68,9 +69,25 @@ class ProviderRecord:
 
 @frozen
 class GeneratorRecord:
-    """A generator. Its spec names its provider."""
+    """A generator.
+
+    Attributes:
+        spec: What it is; it names its provider.
+        provider: The provider, if it comes along.
+    """
 
     spec: "GeneratorSpec" = field(validator=_is_generator_spec)
+    provider: ProviderRecord | None = None
+
+
+def record_of(given: Any) -> Any:
+    """The record of a class or provider of :mod:`boards.dsl`; anything else is returned as it is.
+
+    Raises:
+        SpecError: It has mistakes.
+    """
+    make = getattr(given, "__boards_record__", None)
+    return given if make is None else make()
 
 
 @frozen

@@ -14,14 +14,17 @@ from boards.catalog import Catalog, build
 from boards.entries import Availability, GeneratorEntry, ProviderEntry
 from boards.errors import NotFoundError, Problem, SpecError
 from boards.index import Index
+from boards.models import ModelFiles
 from boards.names import near, unsuffixed
 from boards.plugins import PluginInfo, Plugins
 
 if TYPE_CHECKING:
     from boards.layers import GivenGenerators, GivenProviders
+    from boards.records import GeneratorRecord
     from boards.settings import Settings
     from boards.spec.compile import CompiledGenerator
-    from boards.spec.model import GeneratorSpec
+    from boards.spec.importers import Imported
+    from boards.spec.model import GeneratorSpec, ProviderSpec
 
 __all__ = ["Availability", "GeneratorEntry", "ProviderEntry", "Registry"]
 
@@ -32,8 +35,8 @@ _LIST_PROVIDERS = "List what there is with: boards providers"
 class Registry:
     """Providers and generators by name.
 
-    What overrides what, weakest first: plugins' files, plugins' hooks, the host's files, and the
-    arguments given here.
+    What overrides what, weakest first: models imported on demand, plugins' files, plugins' hooks,
+    the host's files, and the arguments given here.
 
     Args:
         settings: Which plugins and files; in which order providers are asked.
@@ -56,6 +59,7 @@ class Registry:
         self._index = Index(settings.cache)
         self._hooks = Plugins(settings, self._index)
         self._compiled: dict[str, CompiledGenerator] = {}
+        self.models = ModelFiles(settings.home / "models")
         given = bool(providers) or generators is not None
         self._arguments = layers.arguments(providers or {}, generators or ()) if given else None
 
@@ -67,6 +71,7 @@ class Registry:
     @cached_property
     def _catalog(self) -> Catalog:
         stack = [
+            layers.models(self.models, self._index),
             layers.plugins(self._hooks, self._index),
             layers.hook_records(self._hooks),
             layers.host_files(self._settings, self._index),
@@ -238,6 +243,55 @@ class Registry:
             remedy=remedy,
         )
 
+    def add(self, record: "GeneratorRecord") -> str:
+        """Offer a generator from now on, as an argument would; one that is known stays as it is.
+
+        Returns:
+            Its id.
+
+        Raises:
+            SpecError: Two plugins offer it.
+        """
+        id_ = record.spec.id
+        if id_ in self._checked.generators and self.spec(id_) == record.spec:
+            return id_
+        if self._arguments is None:
+            self._arguments = layers.Layer("arguments")
+        self._arguments.generators.pop(id_, None)  # its class was written anew
+        self._arguments.offer_record(record, "an argument")
+        self._outdated(id_)
+        return id_
+
+    def _outdated(self, id_: str) -> None:
+        """A generator is new, or was changed."""
+        self._compiled.pop(id_, None)
+        for name in ("_catalog", "_checked"):
+            vars(self).pop(name, None)
+
+    def keep(self, imported: "Imported", provider: str, model: str) -> "GeneratorEntry":
+        """Offer a model that was imported, now and in other processes: see :class:`ModelFiles`.
+
+        Raises:
+            SpecError: It has mistakes.
+            StorageError: It cannot be written.
+        """
+        self.models.keep(imported, provider, model, self._spec_of)
+        id_ = f"{provider}/{imported.document['name']}"
+        self._outdated(id_)
+        return self.resolve(id_)[0]
+
+    def _spec_of(self, provider: str) -> "ProviderSpec | None":
+        entry = self._checked.providers.get(provider)
+        return None if entry is None else entry.spec
+
+    def _kept_elsewhere(self, generator_id: str) -> bool:
+        """Whether another process imported a generator since the catalog was built."""
+        provider, _, model = generator_id.partition("/")
+        if not self.models.path(provider, model).exists():
+            return False
+        self._outdated(generator_id)
+        return generator_id in self._checked.specs
+
     def spec(self, generator_id: str) -> "GeneratorSpec":
         """The spec of a generator; its ``provider`` is the instance.
 
@@ -250,7 +304,9 @@ class Registry:
         """
         load = self._checked.specs.get(generator_id)
         if load is None:
-            raise self._missing(generator_id)
+            if not self._kept_elsewhere(generator_id):
+                raise self._missing(generator_id)
+            load = self._checked.specs[generator_id]
         return load()
 
     def compiled(self, generator_id: str) -> "CompiledGenerator":

@@ -3,15 +3,21 @@
 import os
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, TypedDict, Unpack
+from typing import Any, Final, Literal, TypedDict, Unpack, get_args
 
 from attrs import field, frozen
 
+from boards.budgets import Budgets, parse_budgets
 from boards.errors import SettingsError
 
-__all__ = ["Overrides", "Settings", "load"]
+__all__ = ["Fallback", "OnAmbiguous", "Overrides", "Settings", "Unpriced", "load"]
+
+Fallback = Literal["off", "on_unavailable", "on_error"]
+OnAmbiguous = Literal["hold", "resubmit", "fail"]
+Unpriced = Literal["allow", "refuse"]
 
 _DISTRIBUTION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ADDRESS: Final = re.compile(
@@ -46,10 +52,23 @@ class Settings:
             ``127.0.0.1:8765,10.0.0.0/8``.
         provider_priority: Providers to be tried before all others, in this order.
             ``BOARDS_PROVIDER_PRIORITY``.
+        fallback: What to do where the preferred provider of a short name cannot be used: ``off``
+            (an error), ``on_unavailable`` (the next one) or ``on_error`` (the next one also where
+            it refuses). ``BOARDS_FALLBACK``.
+        on_ambiguous: What becomes of a generation whose submit's answer was lost, once the job was
+            looked for in vain: ``hold``, ``resubmit`` (at the risk of paying twice) or ``fail``.
+            ``BOARDS_ON_AMBIGUOUS``.
+        max_in_flight: How many generations of one owner may be under way at once.
+            ``BOARDS_MAX_IN_FLIGHT``.
         webhook_url: The public address below which providers' webhooks arrive, as
             ``https://example.com/webhooks``; without it none is asked for. ``BOARDS_WEBHOOK_URL``.
         max_output_bytes: The largest output that is fetched. ``BOARDS_MAX_OUTPUT_SIZE``, as
             ``2GB``.
+        budget: What may be spent in a time, by all together: nothing is submitted that does not
+            fit into each. ``BOARDS_BUDGET``, as ``10 USD/day,100 USD/month``.
+        owner_budget: What each owner may spend. ``BOARDS_OWNER_BUDGET``.
+        budget_unpriced: Whether generators without a price may be used while there is a budget,
+            which cannot see them: ``allow`` or ``refuse``. ``BOARDS_BUDGET_UNPRICED``.
         environment: The environment over the ``.env`` file. Secrets are read from here when they
             are needed and kept nowhere else.
     """
@@ -63,8 +82,14 @@ class Settings:
     strict: bool = False
     allow_private_hosts: bool | tuple[str, ...] = False
     provider_priority: tuple[str, ...] = ()
+    fallback: Fallback = "on_unavailable"
+    on_ambiguous: OnAmbiguous = "hold"
+    max_in_flight: int | None = None
     webhook_url: str | None = None
     max_output_bytes: int = 2_000_000_000
+    budget: Budgets = ()
+    owner_budget: Budgets = ()
+    budget_unpriced: Unpriced = "allow"
     environment: Mapping[str, str] = field(factory=dict, repr=False, eq=False)
 
     @cache.default
@@ -96,8 +121,14 @@ class Overrides(TypedDict, total=False):
     strict: bool | str | None
     allow_private_hosts: bool | str | tuple[str, ...] | list[str] | None
     provider_priority: str | tuple[str, ...] | list[str] | None
+    fallback: Fallback | None
+    on_ambiguous: OnAmbiguous | None
+    max_in_flight: int | str | None
     webhook_url: str | None
     max_output_bytes: int | str | None
+    budget: str | tuple[str, ...] | list[str] | None
+    owner_budget: str | tuple[str, ...] | list[str] | None
+    budget_unpriced: Unpriced | None
     environment: Mapping[str, str] | None
 
 
@@ -209,6 +240,19 @@ def _hosts(value: Any) -> bool | tuple[str, ...]:
     return hosts
 
 
+def _word(value: Any, words: tuple[str, ...]) -> str:
+    if value not in words:
+        raise ValueError(f"one of {', '.join(words)}")
+    return str(value)
+
+
+def _count(value: Any) -> int:
+    text = str(value)
+    if isinstance(value, bool) or not text.isdecimal() or int(text) < 1:
+        raise ValueError("a number from 1 on")
+    return int(text)
+
+
 def _url(value: Any) -> str:
     if not isinstance(value, str) or not _WEB_ADDRESS.fullmatch(value):
         raise ValueError("an address such as https://example.com/webhooks")
@@ -240,6 +284,12 @@ _SETTINGS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "strict": ("BOARDS_STRICT", _flag),
     "allow_private_hosts": ("BOARDS_ALLOW_PRIVATE_HOSTS", _hosts),
     "provider_priority": ("BOARDS_PROVIDER_PRIORITY", _names),
+    "fallback": ("BOARDS_FALLBACK", lambda value: _word(value, get_args(Fallback))),
+    "on_ambiguous": ("BOARDS_ON_AMBIGUOUS", lambda value: _word(value, get_args(OnAmbiguous))),
+    "max_in_flight": ("BOARDS_MAX_IN_FLIGHT", _count),
     "webhook_url": ("BOARDS_WEBHOOK_URL", _url),
     "max_output_bytes": ("BOARDS_MAX_OUTPUT_SIZE", _size),
+    "budget": ("BOARDS_BUDGET", parse_budgets),
+    "owner_budget": ("BOARDS_OWNER_BUDGET", partial(parse_budgets, each_owner=True)),
+    "budget_unpriced": ("BOARDS_BUDGET_UNPRICED", lambda value: _word(value, get_args(Unpriced))),
 }

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 HEAVY = (
-    "aiohttp", "aiosqlite", "asyncio", "boards.cli", "boards.engine", "click", "httpx",
-    "importlib_metadata", "jsonschema_rs", "pluggy", "rich", "sqlite3", "stamina", "structlog",
-    "yaml",
+    "aiohttp", "aiosqlite", "asyncio", "boards.cli", "boards.dsl", "boards.engine", "cattrs",
+    "click", "httpx", "importlib_metadata", "jsonschema_rs", "pluggy", "rich", "sqlite3",
+    "stamina", "structlog", "yaml",
 )  # fmt: skip
 
 

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,10 +13,11 @@ from boards.cli.output import Output
 from boards.cli.session import Session, command
 
 if TYPE_CHECKING:
+    from boards.boards import Boards
     from boards.entries import Availability, GeneratorEntry, ProviderEntry
     from boards.spec.model import CostSpec
 
-__all__ = ["generators", "providers", "show"]
+__all__ = ["generators", "providers", "search", "show"]
 
 
 @command()
@@ -33,12 +32,30 @@ def generators(
     With QUERY, those that have each of its words in their name, description or tags.
     """
     boards = session.boards(drive=False)
+    found = boards.generators(provider=provider, artifact_type=artifact_type)
+    if query:
+        ids = {one.id for one in boards.search(query)}
+        found = [one for one in found if one.id in ids]
+    _list(session, boards, found, query)
+
+
+@command()
+@click.argument("query", nargs=-1, required=True)
+def search(session: Session, query: tuple[str, ...]) -> None:
+    """Search generators by words, the best first.
+
+    What is installed is searched, and what was imported on demand. A model of a provider that has
+    a catalog needs not be listed: name it as provider/MODEL.
+    """
+    boards = session.boards(drive=False)
+    words = " ".join(query)
+    _list(session, boards, boards.search(words), words)
+
+
+def _list(
+    session: Session, boards: "Boards", found: "list[GeneratorEntry]", query: str | None
+) -> None:
     available = {one.name: one.availability().ok for one in boards.providers()}
-    found = [
-        one
-        for one in boards.generators(provider=provider, artifact_type=artifact_type)
-        if _matches(one, query)
-    ]
     out = session.out
     if out.json:
         out.value([{**one.as_dict(), "available": available[one.provider]} for one in found])
@@ -58,11 +75,6 @@ def generators(
         out.table(("generator", "makes", "ready", "description"), rows)
         if not all(available[one.provider] for one in found):
             out.note("Not ready: boards providers says why, and how to set it up.")
-
-
-def _matches(one: "GeneratorEntry", query: str | None) -> bool:
-    text = " ".join((one.id, one.display_name, one.description, *one.tags)).lower()
-    return all(word in text for word in (query or "").lower().split())
 
 
 @command()
@@ -119,7 +131,9 @@ def _show(
 ) -> None:
     ready = "yes" if availability.ok else f"no: {availability.reason}. {availability.setup}"
     told = ""
-    if price is not None:
+    if price is not None and price.usd is None:
+        told = "what the provider tells afterwards"
+    elif price is not None:
         told = f"${price.usd:g} for each {price.unit} (list price of {price.as_of})"
     out.pairs(
         [
@@ -227,15 +241,8 @@ def providers(session: Session, name: str | None, check: bool) -> int:
 
 
 async def _ask(session: Session, found: "list[ProviderEntry]") -> "dict[str, Availability]":
-    from boards.storage.local import LocalStorage  # noqa: PLC0415  # only here
-    from boards.store.sqlite import SQLiteStore  # noqa: PLC0415
-
-    # Asking needs no database, and must work where the home cannot be written.
-    with tempfile.TemporaryDirectory(prefix="boards-") as directory:
-        store = SQLiteStore(Path(directory) / "boards.db")
-        storage = LocalStorage(Path(directory) / "artifacts")
-        async with session.opened(drive=False, store=store, storage=storage) as boards:
-            answers = await asyncio.gather(*(boards.check_provider(one.name) for one in found))
+    async with session.asking() as boards:
+        answers = await asyncio.gather(*(boards.check_provider(one.name) for one in found))
     return {one.name: answer for one, answer in zip(found, answers, strict=True)}
 
 

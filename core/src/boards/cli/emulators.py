@@ -42,6 +42,7 @@ def instance_of(emulator: "Emulator") -> dict[str, Any]:
             "queue_url": f"{base}/queue",
             "rest_url": f"{base}/rest",
             "api_url": f"{base}/v1",
+            "site_url": base,
         },
         "replicate": {"base_url": f"{base}/v1"},
     }

@@ -13,7 +13,7 @@ from boards.cli.exits import Exit, exit_of, exit_of_error
 from boards.cli.interrupts import Interrupted
 from boards.cli.results import copy_out, report
 from boards.cli.session import Session, command
-from boards.errors import BoardsError, InvalidInputError, StorageError
+from boards.errors import BoardsError, InvalidInputError, NotFoundError, StorageError
 from boards.generations import Generation
 
 if TYPE_CHECKING:
@@ -79,7 +79,11 @@ async def _generate(
     dedupe_key: str | None,
 ) -> int:
     async with session.opened() as boards:
-        values = await _inputs(boards, boards.choose(name), pairs, mapping)
+        try:
+            entry = boards.choose(name)
+        except NotFoundError:
+            entry = boards.choose((await boards.discover(name)).id)
+        values = await _inputs(boards, entry, pairs, mapping)
         generation = await boards.submit(name, input=values, dedupe_key=dedupe_key)
         return await _attend(session, boards, generation, directory, until_accepted=no_wait)
 

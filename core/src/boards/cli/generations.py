@@ -114,7 +114,12 @@ _TIMES = ("created", "submitted", "started", "finished")
 
 
 def _artifact(number: int, artifact: Any) -> tuple[str, str]:
-    return f"artifact {number}", f"{artifact.path}  {artifact.mime}  {size(artifact.size)}"
+    facts = [artifact.mime, size(artifact.size)]
+    if artifact.width is not None:
+        facts.append(f"{artifact.width} x {artifact.height}")
+    if artifact.duration is not None:
+        facts.append(seconds(artifact.duration))
+    return f"artifact {number}", "  ".join([str(artifact.path), *facts])
 
 
 def _text(value: Any) -> str:

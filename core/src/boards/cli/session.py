@@ -52,6 +52,21 @@ class Session:
             async with self.boards(drive=drive, **more) as boards:
                 yield boards
 
+    @contextlib.asynccontextmanager
+    async def asking(self) -> AsyncIterator[Boards]:
+        """The facade, open to ask providers: no database is made, and no home is needed."""
+        import tempfile  # noqa: PLC0415  # only here
+        from pathlib import Path  # noqa: PLC0415
+
+        from boards.storage.local import LocalStorage  # noqa: PLC0415  # with the engine
+        from boards.store.sqlite import SQLiteStore  # noqa: PLC0415
+
+        with tempfile.TemporaryDirectory(prefix="boards-") as directory:
+            store = SQLiteStore(Path(directory) / "boards.db")
+            storage = LocalStorage(Path(directory) / "artifacts")
+            async with self.opened(drive=False, store=store, storage=storage) as boards:
+                yield boards
+
     def settings(self) -> Settings:
         """The settings, with the global options."""
         return load(home=self.home, strict=self.strict or None)

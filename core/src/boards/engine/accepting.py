@@ -93,6 +93,7 @@ async def _insist(
                     job=attempt.job,
                     outcome="accepted",
                 )
+                await machine.store.make_due(attempt.generation_id)
         except StoreError:
             if tried == _COMMIT_TRIES - 1:
                 raise
@@ -107,6 +108,7 @@ async def answered(
     """A synchronous generator: the submit's reply is the result."""
     compiled = flight.compiled
     attempt = evolve(attempt, outcome="accepted", provider_job_id=attempt.uuid)
+    flight.hear_cost(reply)
     if compiled.status is not None:
         status, raw = compiled.status(reply, True)
         if status == "failed" or status is None:

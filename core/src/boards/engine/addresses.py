@@ -12,9 +12,23 @@ __all__ = ["AddressPolicy", "ForbiddenAddressError"]
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# Ways to write an IPv4 address inside an IPv6 one that the standard library calls global.
-_TRANSLATED: Final = tuple(
-    ipaddress.IPv6Network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16")
+_GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
+"""All that IPv6 has assigned to the public so far; translated addresses lie outside of it."""
+
+# What the standard library calls global, and is not, or is not in every release of it: the special
+# registries of IANA, 6to4 and its relays, Teredo, and Azure's host, which answers inside alone.
+_SPECIAL: Final = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "2001::/23",
+        "2002::/16",
+        "2001:db8::/32",
+        "3fff::/20",
+        "100.64.0.0/10",
+        "168.63.129.16/32",
+        "192.0.0.0/24",
+        "192.88.99.0/24",
+    )
 )
 
 
@@ -75,9 +89,9 @@ class AddressPolicy:
 def _public(address: _Address) -> bool:
     if not address.is_global or address.is_multicast or address.is_reserved:
         return False
-    if isinstance(address, ipaddress.IPv6Address):
-        return not any(address in network for network in _TRANSLATED) and address.teredo is None
-    return True
+    if isinstance(address, ipaddress.IPv6Address) and address not in _GLOBAL_UNICAST:
+        return False
+    return not any(address.version == one.version and address in one for one in _SPECIAL)
 
 
 def _entry(text: str) -> tuple[_Network, int | None]:

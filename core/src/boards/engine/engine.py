@@ -15,6 +15,7 @@ from attrs import evolve
 
 from boards.adapters import Stages, load_adapter, reply
 from boards.engine.accepting import accepted_as
+from boards.engine.accounting import Accounts
 from boards.engine.addresses import AddressPolicy
 from boards.engine.download import Downloader
 from boards.engine.flight import Flight, Heard
@@ -32,6 +33,7 @@ from boards.spec.paths import ABSENT
 from boards.store import Change
 
 if TYPE_CHECKING:
+    from boards.choosing import Prepared
     from boards.registry import Registry
     from boards.runner import Runner
     from boards.settings import Settings
@@ -46,6 +48,9 @@ _FOLLOW: Final = 0.1
 """Seconds between looks at what other processes wrote."""
 _CONTEND: Final = 1.0
 """Seconds between tries to become the owner."""
+_LONGEST: Final = 3600.0
+"""Seconds that the engine lets pass between two looks at the most: what the database has beyond
+that was written while the clock was ahead."""
 
 
 class Engine:
@@ -96,6 +101,9 @@ class Engine:
             trouble=self._observers.troubled,
             wake=runner.wake,
             addresses=_addresses(settings),
+            accounts=Accounts(
+                store, settings.budget + settings.owner_budget, settings.budget_unpriced
+            ),
             flights={},
             critical=set(),
         )
@@ -172,9 +180,11 @@ class Engine:
         """Try to become the owner; take up every live generation if so."""
         self._driving = await self.store.own()
         if self._driving:
+            latest = time.time() + _LONGEST
             async for generation in self.store.live():
-                if generation.phase != "unknown" or generation.due_at is not None:
-                    self._runner.enqueue(generation.id, at=generation.due_at or 0.0)
+                due = generation.due_at
+                if generation.phase != "unknown" or due is not None:
+                    self._runner.enqueue(generation.id, at=due if due and due <= latest else 0.0)
 
     async def _follow(self) -> None:
         """Look at what other processes wrote, and contend for the store while another owns it."""
@@ -203,9 +213,19 @@ class Engine:
             if found is not None:
                 self._observers.committed(found, ())
 
-    async def create(self, generation: Generation, happenings: list[Happening]) -> Generation:
-        """Commit a new generation and have it driven; the earlier one for a used dedupe key."""
-        created = await self.store.create(generation, happenings)
+    async def create(self, request: "Prepared") -> Generation:
+        """Commit a new generation and have it driven; or the one that stands for it.
+
+        Raises:
+            ConflictError: Its owner has as many under way as the settings allow.
+        """
+        generation = request.generation
+        created = await self.store.create(
+            generation,
+            request.happenings,
+            shared_as=request.shared_as,
+            max_in_flight=self._settings.max_in_flight,
+        )
         if self._driving and created.id == generation.id:
             await self.machine.board(created)
             self._runner.enqueue(created.id)
@@ -226,11 +246,12 @@ class Engine:
         finally:
             future.cancel()
 
-    async def run(self, generation: Generation, happenings: list[Happening]) -> Generation:
+    async def run(self, request: "Prepared") -> Generation:
         """Create and wait, without a look at the store between."""
+        generation = request.generation
         future = self._observers.end_of(generation.id)
         try:
-            created = await self.create(generation, happenings)
+            created = await self.create(request)
             if created.id != generation.id:
                 return await self.wait(created)
             return await future

@@ -23,8 +23,9 @@ from boards.errors import InvalidInputError, Problem
 from boards.events import iso_time
 from boards.generations import Cost, new_id
 from boards.settings import Settings
-from boards.spec.compile import CompiledGenerator
+from boards.spec.compile import CompiledGenerator, CompiledSocket
 from boards.spec.model import ProviderSpec, RequestSpec
+from boards.spec.paths import ABSENT
 from boards.spec.requests import CompiledRequest, FilePart, Rendered
 from boards.spec.tokens import RenderError
 from boards.spec.writing import document_of
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Explanation", "Step", "explained", "likely"]
 
+_ELSEWHERE: Final = "https://later.invalid/"
 _LATER: Final = re.compile(r"\$\{(job|prev)((?:\.[A-Za-z0-9_-]+)*)")
 
 
@@ -51,7 +53,7 @@ class Step:
         body: The body as text; None where there is none.
         http: All of it, as it goes over the wire.
         curl: A command for bash that sends it, once the environment variables of its secrets
-            are set: nothing secret is in it.
+            are set: nothing secret is in it. Empty where there is none: for a websocket.
     """
 
     name: str
@@ -148,15 +150,21 @@ async def explained(
     try:
         rendered = await _submit(compiled, client, storage, scope, wording, notes)
         if rendered is not None:
-            client.url(rendered)  # trusted, or nothing would be sent
-            steps.append(await _step("submit", client, rendered, wording))
+            if compiled.websocket is not None:
+                steps.append(_frames(compiled.websocket, client, scope, rendered, wording))
+                notes.append("The submit is a frame of a websocket, which curl does not send.")
+            else:
+                client.url(rendered)  # trusted, or nothing would be sent
+                steps.append(await _step("submit", client, rendered, wording))
             steps += await _later(compiled, client, scope, wording, notes)
     except RenderError as error:
         raise InvalidInputError(str(error), generator=entry.id) from error
-    if provider.adapter is not None:
+    if rendered is None:
+        notes.append(
+            f"{provider.adapter or 'An adapter'} submits: what it sends is not known here."
+        )
+    elif provider.adapter is not None:
         notes.append(f"The adapter {provider.adapter} may change what is sent.")
-    elif rendered is None:
-        notes.append("The provider's adapter submits: what it sends is not known here.")
     return Explanation(
         entry.id, entry.provider, complete, cost, tuple(steps), tuple(dict.fromkeys(notes))
     )
@@ -313,8 +321,10 @@ async def _step(name: str, client: ProviderClient, rendered: Rendered, wording: 
     if rendered.base is not None:
         url = f"{str(client.config[rendered.base]).rstrip('/')}{url}"
     url = with_query(url, rendered.query)
-    bare = evolve(rendered, url=url, base=None, query=(), authenticated=False)
-    request = await client.request(bare)
+    # What a reply will tell may be the whole address, which is none yet: it is put in afterwards.
+    known = url if name == "submit" else _ELSEWHERE
+    bare = evolve(rendered, url=known, base=None, query=(), authenticated=False)
+    request = evolve(await client.request(bare), url=url)
     if rendered.authenticated:
         request = _authenticated(client, request, wording)
     return Step(
@@ -326,6 +336,26 @@ async def _step(name: str, client: ProviderClient, rendered: Rendered, wording: 
         wording.http(request, rendered),
         wording.curl(request, rendered),
     )
+
+
+def _frames(
+    socket: CompiledSocket,
+    client: ProviderClient,
+    scope: dict[str, Any],
+    rendered: Rendered,
+    wording: Wording,
+) -> Step:
+    """A submit over a websocket: the frames that open it, and the job's."""
+    target = socket.request.render(scope)
+    url = target.url
+    if target.base is not None:
+        url = f"{str(client.config[target.base]).rstrip('/')}{url}"
+    opening = [frame({**scope, "secrets": client.named_secret}) for frame in socket.open]
+    body = "\n".join(
+        json.dumps(wording.shown(frame), indent=2, ensure_ascii=False)
+        for frame in [*opening, None if rendered.json is ABSENT else rendered.json]
+    )
+    return Step("submit", "SEND", url, {}, body, f"WEBSOCKET {url}\n\n{body}", "")
 
 
 def _authenticated(client: ProviderClient, request: Request, wording: Wording) -> Request:

@@ -7,9 +7,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import evolve
+from attrs import asdict, evolve
 
 from boards.artifacts import Artifact, ArtifactType, extension_of, type_of
+from boards.engine.facts import facts_of
 from boards.engine.files import parse_data_uri
 from boards.engine.media import mismatch, sniff
 from boards.engine.rest import ProviderClient
@@ -20,6 +21,7 @@ from boards.generations import Attempt, Output
 from boards.runner import Again, Done
 from boards.spec.replies import Found
 from boards.spec.tokens import RenderError
+from boards.storage import Blob
 
 if TYPE_CHECKING:
     from boards.engine.flight import Flight
@@ -149,28 +151,48 @@ def _from_base64(value: str) -> tuple[bytes, str]:
 
 async def fetch(machine: "Machine", flight: "Flight") -> Again | Done:
     """Fetch what is announced, the soonest to expire first, and finish."""
-    outputs = list(flight.generation.outputs)
+    outputs = [await _still_there(machine, flight, one) for one in flight.generation.outputs]
     order = sorted(
         (index for index, output in enumerate(outputs) if output.key is None),
         key=lambda index: outputs[index].expires_at or float("inf"),
     )
+    # All come to an end, so that none is fetched twice because another one failed.
+    fetched = await asyncio.gather(
+        *(_fetch_one(machine, flight, outputs[index]) for index in order), return_exceptions=True
+    )
+    errors: list[ProviderError] = []
+    for index, one in zip(order, fetched, strict=True):
+        if isinstance(one, Output):
+            outputs[index] = one
+        elif isinstance(one, ProviderError):
+            errors.append(one)
+        else:
+            raise one
     try:
-        fetched = await asyncio.gather(
-            *(_fetch_one(machine, flight, outputs[index]) for index in order)
-        )
-        for index, output in zip(order, fetched, strict=True):
-            outputs[index] = output
+        if errors:
+            raise min(errors, key=lambda error: error.retryable)
         return await _finish(machine, flight, tuple(outputs))
     except ProviderError as error:
-        return await _failed(machine, flight, error, outputs)
+        flight.generation = evolve(flight.generation, outputs=tuple(outputs))
+        return await _failed(machine, flight, error)
 
 
-async def _failed(
-    machine: "Machine", flight: "Flight", error: ProviderError, outputs: Sequence[Output]
-) -> Again | Done:
+async def _still_there(machine: "Machine", flight: "Flight", output: Output) -> Output:
+    """An output; to be fetched once more if the storage has lost it since."""
+    if output.key is None or output.url is None or await _blob(machine, flight, output.key):
+        return output
+    return evolve(output, key=None)
+
+
+async def _blob(machine: "Machine", flight: "Flight", key: str) -> Blob | None:
+    return flight.blobs.get(key) or await machine.storage.stat(key)
+
+
+async def _failed(machine: "Machine", flight: "Flight", error: ProviderError) -> Again | Done:
     """Try again while the URLs live; a job that was paid for is not given up lightly."""
     flight.failures += 1
-    ends = [output.expires_at for output in outputs if output.expires_at is not None]
+    lacking = [output for output in flight.generation.outputs if output.key is None]
+    ends = [output.expires_at for output in lacking if output.expires_at is not None]
     submitted = flight.generation.submitted_at or flight.generation.created_at
     expired = time.time() > (min(ends) if ends else submitted + _PATIENCE)
     missing = error.kind == "not_found"
@@ -219,8 +241,8 @@ async def _addressed(client: ProviderClient, output: Output) -> tuple[str, Mappi
     assert output.url is not None  # noqa: S101  # only URLs are fetched
     match output.fetch_auth:
         case "same_origin":
-            base = str(client.config.get("base_url", ""))
-            with_credentials = origin(output.url) == origin(base)
+            own = origin(str(client.config.get("base_url", "")))
+            with_credentials = own is not None and origin(output.url) == own
         case "provider":
             with_credentials = output.url in client.trusted
         case _:
@@ -245,6 +267,7 @@ async def _finish(
     """Name the artifacts and end in success."""
     wanted = _artifact_type(flight)
     generation = flight.generation
+    cost = flight.told or generation.cost
     artifacts = tuple(
         [
             await _artifact(machine, flight, index, output, wanted)
@@ -255,7 +278,7 @@ async def _finish(
         flight,
         "succeeded",
         *(Happening("artifact", artifact.as_dict()) for artifact in artifacts),
-        Happening("succeeded", {"artifacts": len(artifacts)}),
+        Happening("succeeded", {"artifacts": len(artifacts), "cost": cost and cost.as_dict()}),
         attempt=attempt,
         artifacts=artifacts,
         outputs=(),
@@ -270,7 +293,7 @@ async def _artifact(
     machine: "Machine", flight: "Flight", index: int, output: Output, wanted: ArtifactType
 ) -> Artifact:
     assert output.key is not None  # noqa: S101  # all were fetched
-    blob = flight.blobs.get(output.key) or await machine.storage.stat(output.key)
+    blob = await _blob(machine, flight, output.key)
     if blob is None:
         raise ProviderError("transient", f"The storage has lost {output.key}.")
     mime = output.mime or "application/octet-stream"
@@ -279,6 +302,7 @@ async def _artifact(
         if mismatch(mime, wanted) and mime != "application/octet-stream":
             raise ProviderError("provider", f"The output is {mime}, not {wanted}.")
     kind = wanted if wanted in ("text", "model", "intermediate") else type_of(mime) or wanted
+    told = await facts_of(machine.storage, blob, mime)
     return Artifact(
         id=f"{flight.generation.id}.{index}",
         type=kind,
@@ -288,4 +312,5 @@ async def _artifact(
         key=blob.key,
         path=machine.storage.path(blob.key),
         meta=dict(output.meta),
+        **asdict(told),
     )

@@ -8,7 +8,7 @@ from attrs import define, evolve, field, frozen
 from boards.engine.limits import Ticket
 from boards.engine.webhooks import Addresses
 from boards.events import iso_time
-from boards.generations import Attempt, Generation
+from boards.generations import Attempt, Cost, Generation
 from boards.spec.compile import CompiledGenerator
 from boards.spec.paths import ABSENT
 from boards.spec.replies import ReplyValue
@@ -57,6 +57,7 @@ class Flight:
         ticket: What it waits at its provider's gate with, before the submit.
         lookups: How often a job was looked for whose submit's reply was lost.
         look_at: When it is looked for next; Unix seconds.
+        told: What the provider told that it costs, committed with the next transition.
     """
 
     generation: Generation
@@ -77,13 +78,31 @@ class Flight:
     ticket: Ticket | None = field(default=None, repr=False)
     lookups: int = 0
     look_at: float = 0.0
-    _input_scope: dict[str, Any] | None = field(default=None, repr=False)
+    told: Cost | None = None
+    _scope: tuple[str, dict[str, Any]] | None = field(default=None, repr=False)
+
+    def go_elsewhere(self, compiled: CompiledGenerator) -> None:
+        """Its provider refused it, and another one takes it up from the beginning."""
+        self.compiled = compiled
+        self.failures = 0
+        self._scope = None
 
     def leave(self) -> None:
         """Stop listening: nothing more is to be heard of it."""
         if self.listener is not None:
             self.listener.cancel()
             self.listener = None
+
+    def hear_cost(self, reply: ReplyValue) -> None:
+        """Note what a final reply tells of the cost, if it does."""
+        charged = self.compiled.charged
+        priced = None if charged is None else charged(reply)
+        if priced is not None:
+            usd, unit, quantity = priced
+            if quantity is None:
+                estimate = self.generation.cost
+                quantity = 1.0 if estimate is None else estimate.quantity
+            self.told = Cost(usd, unit, quantity, estimated=False)
 
     def wish_canceled(self) -> None:
         """Note a wish to cancel that the store has."""
@@ -93,30 +112,34 @@ class Flight:
 
     def scope(self, config: Any) -> dict[str, Any]:
         """The roots that the templates of this generation may use."""
-        scope = self._input_scope
-        if scope is None:
-            scope = {
+        attempt = self.attempt
+        known = "" if attempt is None else attempt.uuid
+        if self._scope is None or self._scope[0] != known:
+            before = {
                 "input": dict(self.generation.input),
                 "config": config,
-                "run": {"id": self.generation.id},
+                "run": self._run(attempt),
             }
-            self._input_scope = scope = self.compiled.with_lets(scope)
-        attempt = self.attempt
-        if attempt is None:
+            self._scope = known, self.compiled.with_lets(before)
+        scope = self._scope[1]
+        if attempt is None or attempt.job is None:
             return scope
+        previous = attempt.job if self.previous is ABSENT else self.previous
+        return {**scope, "job": attempt.job, "prev": previous}
+
+    def _run(self, attempt: Attempt | None) -> dict[str, Any]:
+        """The root ``run``: of the generation, and of the attempt once there is one."""
+        generation = self.generation
+        if attempt is None:
+            return {"id": generation.id}
         run = {
-            "id": self.generation.id,
+            "id": generation.id,
             "uuid": attempt.uuid,
             "idempotency_key": attempt.idempotency_key,
             "submitted_at": iso_time(attempt.intent_at),
         }
         if attempt.token_hash is not None and self.addresses is not None:
-            generation = self.generation
             run["webhook_url"] = self.addresses.url(
                 generation.provider, generation.id, attempt.uuid
             )
-        complete = {**scope, "run": run}
-        if attempt.job is not None:
-            complete["job"] = attempt.job
-            complete["prev"] = attempt.job if self.previous is ABSENT else self.previous
-        return complete
+        return run

@@ -6,6 +6,7 @@ it stays shut while the rate is used up, while the provider asked to wait, and w
 
 import asyncio
 import heapq
+import math
 import re
 import time
 from collections import deque
@@ -228,6 +229,6 @@ def _until(text: str | None) -> float | None:
             return None
         hours, minutes, seconds, milliseconds = (float(one or 0) for one in match.groups())
         return hours * 3600 + minutes * 60 + seconds + milliseconds / 1000
-    if number != number or number < 0:
+    if math.isnan(number) or number < 0:
         return None
     return max(number - time.time(), 0.0) if number > _EPOCH else number

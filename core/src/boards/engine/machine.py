@@ -4,16 +4,16 @@
 compare-and-set, so that a second process, or a second call, changes nothing twice.
 """
 
-import asyncio
 import functools
 import time
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from attrs import evolve, frozen
 
 from boards.adapters import Job, Stages
 from boards.engine import fetching, recovering, submitting, waiting
+from boards.engine.accounting import Accounts
 from boards.engine.download import Fetcher
 from boards.engine.files import read_file
 from boards.engine.flight import Flight
@@ -27,6 +27,9 @@ from boards.runner import Again, Done
 from boards.spec.compile import CompiledGenerator
 from boards.storage import Storage
 from boards.store import Change, Store
+
+if TYPE_CHECKING:
+    import asyncio
 
 __all__ = ["Machine", "Submissions"]
 
@@ -58,6 +61,7 @@ class Machine:
         trouble: Told when a local fault holds a generation up; nothing of it is lost.
         wake: Has a generation driven at once.
         addresses: Of webhooks; None where no public address is set.
+        accounts: The ledger's part of each transition, and the budgets.
     """
 
     store: Store
@@ -70,6 +74,7 @@ class Machine:
     trouble: Callable[[Generation, BoardsError], None]
     wake: Callable[[str], None]
     addresses: Addresses | None
+    accounts: Accounts
     flights: dict[str, Flight]
     critical: set["asyncio.Task[Any]"]
 
@@ -100,6 +105,8 @@ class Machine:
         if generation is None or generation.final:
             return None
         flight = await self.board(generation)
+        if generation.phase == "queued":  # of a process that died, and maybe tried before
+            await self._remember_attempt(flight)
         # A wish to cancel that was committed before the flight was known is only in the store.
         now = await self.store.get(generation_id)
         if now is not None and now.canceling:
@@ -114,10 +121,13 @@ class Machine:
         """
         flight = Flight(generation, self.compiled(generation.generator), addresses=self.addresses)
         if generation.phase != "queued":
-            attempts = await self.store.attempts(generation.id)
-            flight.attempt = attempts[-1] if attempts else None
+            await self._remember_attempt(flight)
         self.flights[generation.id] = flight
         return flight
+
+    async def _remember_attempt(self, flight: Flight) -> None:
+        attempts = await self.store.attempts(flight.generation.id)
+        flight.attempt = attempts[-1] if attempts else None
 
     def job(self, flight: Flight) -> Job:
         """What a stage is told of a flight."""
@@ -172,8 +182,14 @@ class Machine:
     ) -> bool:
         """One transition of a flight, durable when this returns; False if it was elsewhere."""
         before = flight.generation
+        if flight.told is not None:
+            changes.setdefault("cost", flight.told)
         after = evolve(before, phase=phase, due_at=changes.pop("due_at", None), **changes)
-        applied = await self.store.cas(Change(before.phase, after, happenings, attempt))
+        entry = self.accounts.entry(before, after, attempt or flight.attempt)
+        moved = after.generator != before.generator
+        applied = await self.store.cas(
+            Change(before.phase, after, happenings, attempt, entry, moved=moved)
+        )
         if applied:
             flight.generation = evolve(
                 after, canceling=after.canceling or flight.generation.canceling

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import evolve
 
 from boards.engine.accepting import accepted_as, committed, identified
+from boards.engine.rest import TRANSPORT_ERRORS
 from boards.errors import ProviderError, UnavailableError
 from boards.events import Happening
 from boards.generations import Attempt
@@ -27,6 +28,8 @@ _log = Logger("boards.engine")
 
 _SOON: Final = (1.0, 3.0)
 """Seconds to the next looks, before the generation is called unknown."""
+_MOST_ATTEMPTS: Final = 3
+"""Submits with ``on_ambiguous="resubmit"``."""
 _LATER: Final = (30.0, 120.0, 600.0, 3600.0)
 """Seconds to the next looks afterwards."""
 
@@ -44,6 +47,17 @@ async def lost(machine: "Machine", flight: "Flight", attempt: Attempt, reason: s
         flight.lookups += 1
         return Again(time.time() + _SOON[flight.lookups - 1])
     flight.lookups = 0
+    match flight.generation.on_ambiguous:
+        case "resubmit":
+            return await _again(machine, flight, attempt, reason)
+        case "fail":
+            return await machine.fail(
+                flight,
+                "provider",
+                f"Whether the provider accepted it cannot be told: {reason}.",
+                maybe_charged=True,
+                attempt=evolve(attempt, outcome="ambiguous"),
+            )
     next_look = time.time() + _LATER[0] if jobs is not None else None
     await machine.commit(
         flight,
@@ -56,11 +70,38 @@ async def lost(machine: "Machine", flight: "Flight", attempt: Attempt, reason: s
     return Done() if next_look is None else Again(next_look)
 
 
+async def _again(
+    machine: "Machine", flight: "Flight", attempt: Attempt, reason: str
+) -> Again | Done:
+    """Submit once more, as its caller wished: the lost job may be paid for too."""
+    if attempt.number >= _MOST_ATTEMPTS:
+        return await machine.fail(
+            flight,
+            "provider",
+            f"{attempt.number} submits were lost; the last one: {reason}.",
+            maybe_charged=True,
+            attempt=evolve(attempt, outcome="ambiguous"),
+        )
+    await machine.commit(
+        flight,
+        "queued",
+        Happening("retrying", {"reason": f"{reason}; it is submitted again", "seconds": 0}),
+        attempt=evolve(attempt, outcome="ambiguous"),
+    )
+    return Again(0)
+
+
 async def look(machine: "Machine", flight: "Flight") -> Again | Done:
     """Look for the job of an ``unknown`` generation."""
-    attempt = flight.attempt
+    attempts = await machine.store.attempts(flight.generation.id)
+    flight.attempt = attempt = attempts[-1] if attempts else None
     if attempt is None:
         return Done()
+    if attempt.outcome == "accepted" and attempt.job is not None:
+        # A former owner was slow, and kept the answer when it came after all.
+        happening = _resolved("answered", attempt)
+        outcome = await committed(machine, flight, attempt, None, happening)
+        return Done() if flight.generation.phase == "unknown" else outcome
     if time.time() < flight.look_at:
         return Again(flight.look_at)
     jobs = await _unclaimed(machine, flight)
@@ -68,9 +109,7 @@ async def look(machine: "Machine", flight: "Flight") -> Again | Done:
         return Done()
     if len(jobs) == 1:
         found = accepted_as(attempt, jobs[0])
-        happening = Happening(
-            "resolved", {"decision": "reconciled", "provider_job_id": found.provider_job_id}
-        )
+        happening = _resolved("reconciled", found)
         return await committed(machine, flight, found, None, happening)
     flight.lookups += 1
     if flight.lookups >= len(_LATER):
@@ -78,6 +117,11 @@ async def look(machine: "Machine", flight: "Flight") -> Again | Done:
         return Done()
     flight.look_at = time.time() + _LATER[flight.lookups]
     return Again(flight.look_at)
+
+
+def _resolved(decision: str, found: Attempt) -> Happening:
+    told = {"decision": decision, "provider_job_id": found.provider_job_id}
+    return Happening("resolved", told)
 
 
 async def _unclaimed(machine: "Machine", flight: "Flight") -> list[dict[str, Any]] | None:
@@ -88,7 +132,7 @@ async def _unclaimed(machine: "Machine", flight: "Flight") -> list[dict[str, Any
     provider = flight.generation.provider
     try:
         jobs = await machine.stages(provider).reconcile(machine.job(flight))
-    except (ProviderError, UnavailableError, RenderError) as error:
+    except (ProviderError, UnavailableError, RenderError, *TRANSPORT_ERRORS) as error:
         _log.info("cannot look for the job", generation=flight.generation.id, error=str(error))
         return []
     if not jobs or flight.attempt is None:

@@ -28,12 +28,20 @@ from boards.engine.trust import TrustedHosts, origin
 from boards.errors import ProviderError, ProviderErrorKind, UnavailableError
 from boards.logs import retries_to_logging
 from boards.settings import Settings
+from boards.spec.compile import CompiledGenerator
 from boards.spec.model import Auth, ProviderSpec, Retry
 from boards.spec.paths import ABSENT
 from boards.spec.replies import ReplyValue, compile_refusal
 from boards.spec.requests import FilePart, Rendered
+from boards.spec.tokens import Scope
 
-__all__ = ["TRANSPORT_ERRORS", "ProviderClient", "UnreadableReplyError", "with_query"]
+__all__ = [
+    "TRANSPORT_ERRORS",
+    "ProviderClient",
+    "UnreadableReplyError",
+    "known_refusal",
+    "with_query",
+]
 
 MAX_REPLY: Final = 256 * 1024 * 1024
 """Bytes of an API reply, base64 media included."""
@@ -42,11 +50,15 @@ _CLOCK_SKEW: Final = 5.0
 
 
 class UnreadableReplyError(Exception):
-    """A successful reply is not what the spec expects: HTML instead of JSON, say."""
+    """A successful reply is not what the spec expects: HTML instead of JSON, say.
 
-    def __init__(self, status: int, message: str) -> None:
+    Attributes:
+        reply: What it is: its body as text. A rule of the spec may know it.
+    """
+
+    def __init__(self, reply: ReplyValue, message: str) -> None:
         super().__init__(message)
-        self.status = status
+        self.reply = reply
 
 
 class ProviderClient:
@@ -233,8 +245,12 @@ class ProviderClient:
         try:
             reply = await self.send(request, accept, own=own)
         except TRANSPORT_ERRORS as error:
-            raise self.explain(error) from error
-        refusal = self._refusal(reply)
+            reply = getattr(error, "reply", None)
+            refusal = self._refusal(reply) if reply is not None else None
+            if refusal is None:
+                raise self.explain(error) from error
+        else:
+            refusal = self._refusal(reply)
         if refusal is not None:
             raise ProviderError(
                 refusal.kind,
@@ -370,6 +386,14 @@ def jwt_hs256(claims: Mapping[str, Any], key: str) -> str:
     return f"{signed}.{part(hmac.new(key.encode(), signed.encode(), hashlib.sha256).digest())}"
 
 
+def known_refusal(compiled: CompiledGenerator, error: Exception, scope: Scope) -> ReplyValue | None:
+    """The reply that could not be read, where a rule of the spec knows it as an error."""
+    if not isinstance(error, UnreadableReplyError):
+        return None
+    reply = {**error.reply, "scope": scope}
+    return reply if compiled.refusal(reply) is not None else None
+
+
 def _pause(error: Exception) -> bool | float:
     """Whether to repeat after an error, or the seconds to wait before."""
     if not isinstance(error, ProviderError) or not error.retryable:
@@ -445,5 +469,6 @@ def _decode(reply: Reply, content: bytes, accept: str) -> Any:
             return text
         what = reply.headers.get("content-type", "no content type")
         raise UnreadableReplyError(
-            reply.status, f"the reply is not JSON but {what}: {' '.join(text.split())[:120]!r}"
+            _reply_value(reply, text),
+            f"the reply is not JSON but {what}: {' '.join(text.split())[:120]!r}",
         ) from None

@@ -19,13 +19,14 @@ from attrs import evolve, frozen
 from boards.adapters import Job
 from boards.engine import listening
 from boards.engine.accepting import accepted_as, answered, committed
+from boards.engine.fallback import refused
 from boards.engine.files import FileForms
 from boards.engine.limits import Ticket
 from boards.engine.recovering import lost
-from boards.engine.rest import TRANSPORT_ERRORS, ProviderClient
+from boards.engine.rest import TRANSPORT_ERRORS, ProviderClient, known_refusal
 from boards.engine.transport import UnsentError
 from boards.engine.webhooks import token_hash
-from boards.errors import ProviderError, UnavailableError
+from boards.errors import BudgetError, ProviderError, UnavailableError
 from boards.events import Happening
 from boards.generations import Attempt, Outcome
 from boards.logs import Logger
@@ -85,15 +86,18 @@ async def _submit(machine: "Machine", flight: "Flight", client: ProviderClient) 
     """Make the request ready, and send it."""
     attempt = _new_attempt(machine, flight)
     try:
+        await machine.accounts.check(flight.generation)
         sending = await _prepared(machine, flight, client, attempt)
         if sending.rendered is not None:
             client.check(sending.rendered)  # credentials and trust, before a commit
     except RenderError as error:
         return await machine.fail(flight, "invalid_input", str(error))
     except ProviderError as error:
-        return await machine.fail(flight, error.kind, error.message, remedy=error.remedy)
+        return await refused(machine, flight, error.kind, error.message, remedy=error.remedy)
     except UnavailableError as error:
-        return await machine.fail(flight, "auth", error.message, remedy=error.remedy)
+        return await refused(machine, flight, "auth", error.message, remedy=error.remedy)
+    except BudgetError as error:
+        return await machine.fail(flight, "quota", error.message, remedy=error.remedy)
     if (veto := await _vetoed(machine, flight, sending.rendered)) is not None:
         return await machine.fail(flight, "invalid_input", f"A plugin refused it: {veto}")
     if flight.generation.canceling:
@@ -224,11 +228,13 @@ async def _send(
     sending: _Sending,
     attempt: Attempt,
 ) -> Again | Done:
-    """Commit the intent, then send."""
-    if not await machine.commit(
-        flight, "submitting", Happening("submitting", {"attempt": attempt.number}), attempt=attempt
-    ):
-        return Again(0)
+    """Commit the intent and reserve its price, then send."""
+    happening = Happening("submitting", {"attempt": attempt.number})
+    try:
+        if not await machine.commit(flight, "submitting", happening, attempt=attempt):
+            return Again(0)
+    except BudgetError as error:
+        return await machine.fail(flight, "quota", error.message, remedy=error.remedy)
     return await _answer(machine, flight, client, sending, attempt)
 
 
@@ -252,10 +258,14 @@ async def _answer(
             )
         return await _retry_later(machine, flight, client, ended, told.message, None)
     except TRANSPORT_ERRORS as error:
-        return await _maybe_lost(machine, flight, client, sending, attempt, str(error))
+        reply = known_refusal(flight.compiled, error, sending.job.scope)
+        if reply is None:
+            return await _maybe_lost(machine, flight, client, sending, attempt, str(error))
     except UnavailableError as error:
         ended = _ended(attempt, "unsent")
-        return await machine.fail(flight, "auth", error.message, remedy=error.remedy, attempt=ended)
+        return await refused(
+            machine, flight, "auth", error.message, remedy=error.remedy, attempt=ended
+        )
     except ProviderError as error:  # an adapter's word: nothing runs
         refusal = Refusal(error.kind, error.message, error.retry_after, refused=error.retryable)
         return await _refused(
@@ -338,11 +348,14 @@ async def _refused(
         )  # fmt: skip
     if status in _AMBIGUOUS_STATUS and not refusal.declared:
         return await _maybe_lost(machine, flight, client, sending, attempt, message)
+    if 300 <= status < 500:
+        ended = _ended(attempt, "refused")
+        return await refused(machine, flight, refusal.kind, message, attempt=ended)
     return await machine.fail(
         flight,
         refusal.kind,
         message,
-        maybe_charged=status >= 500 or status < 300,
+        maybe_charged=True,
         attempt=_ended(attempt, "refused"),
     )
 
@@ -359,7 +372,7 @@ async def _retry_later(
     """Back to the queue: nothing was accepted, so the same submit may be sent again."""
     flight.failures += 1
     if flight.failures > _tries(client):
-        return await machine.fail(flight, kind, message, attempt=attempt)
+        return await refused(machine, flight, kind, message, attempt=attempt)
     seconds = _backoff(client, flight.failures) if after is None else after
     due = time.time() + seconds
     await machine.commit(

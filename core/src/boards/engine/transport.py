@@ -247,7 +247,8 @@ def _body(body: bytes | None) -> bytes | io.BytesIO | None:
 
 
 async def _note_sent(_session: Any, context: Any, _params: Any) -> None:
-    context.trace_request_ctx.sent = True
+    if context.trace_request_ctx is not None:  # a websocket's handshake submits nothing
+        context.trace_request_ctx.sent = True
 
 
 def _explained(error: BaseException, sending: _Sending, request: Request) -> Exception:

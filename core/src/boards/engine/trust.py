@@ -1,9 +1,8 @@
 """Where a provider's credentials may go, and where its status URLs may point."""
 
+import ipaddress
 import re
 from typing import Any, Final
-
-from yarl import URL
 
 from boards.spec.model import ProviderSpec
 
@@ -12,20 +11,52 @@ __all__ = ["TrustedHosts", "origin"]
 Origin = tuple[str, str, int]
 
 _UPGRADED: Final = re.compile(r"^ws(?=s?:)")
+_PORTS: Final = {"http": 80, "https": 443}
+
+# Parsers differ on the rest: on which host `a\@b` names, on tabs, on escapes in a name.
+_AUTHORITY: Final = re.compile(
+    r"(https?)://(?:\[([0-9a-f:.]+)\]|([a-z0-9_.-]+))(?::([0-9]{0,5}))?(?=[/?#]|\Z)",
+    re.ASCII | re.IGNORECASE,
+)
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_NUMERIC: Final = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 
 
 def origin(url: str) -> Origin | None:
-    """Scheme, host and port of an http(s) URL; None for anything else."""
+    """Scheme, host and port of an http(s) URL that can be read in one way only.
+
+    None for anything else: a user or a password, an escape, a backslash or other than ASCII in
+    the host, control characters anywhere, and addresses that are not written in full
+    (``127.1``, ``0x7f000001``).
+    """
+    match = _AUTHORITY.match(url)
+    if match is None or _CONTROL.search(url):
+        return None
+    scheme, address, name, digits = match.groups()
+    scheme = scheme.lower()
+    port = int(digits) if digits else _PORTS[scheme]
+    host = _name(name.lower()) if name else _address(address)
+    return (scheme, host, port) if host and 0 < port < 65_536 else None
+
+
+def _name(host: str) -> str | None:
+    """A host name without the dot of the root, or an IPv4 address."""
+    labels = host.split(".")
+    if _NUMERIC.fullmatch(labels[-1] or labels[-2 if len(labels) > 1 else -1]):
+        try:
+            return str(ipaddress.IPv4Address(host))
+        except ValueError:
+            return None
+    if labels[-1] == "":
+        labels.pop()
+    return ".".join(labels) if labels and all(labels) else None
+
+
+def _address(text: str) -> str | None:
     try:
-        parsed = URL(url, encoded=True)
-        host, port = parsed.raw_host, parsed.port
+        return str(ipaddress.IPv6Address(text))
     except ValueError:
         return None
-    if parsed.scheme not in ("http", "https") or not host or port is None:
-        return None
-    if parsed.user is not None or parsed.password is not None:
-        return None
-    return parsed.scheme, host.lower().rstrip("."), port
 
 
 class TrustedHosts:

@@ -12,7 +12,7 @@ from attrs import evolve
 from boards.adapters import Adapter
 from boards.engine import fetching, listening
 from boards.engine.flight import Heard
-from boards.engine.rest import TRANSPORT_ERRORS
+from boards.engine.rest import TRANSPORT_ERRORS, known_refusal
 from boards.errors import ProviderError, UnavailableError
 from boards.events import Happening
 from boards.generations import Progress
@@ -59,8 +59,7 @@ async def wait(machine: "Machine", flight: "Flight") -> Again | Done:
     """One look at an accepted job: what was heard of it, else what the provider says when asked."""
     late = _late(flight)
     if late:
-        await _cancel_upstream(machine, flight)
-        return await machine.fail(flight, "timeout", late, phase="expired", maybe_charged=True)
+        return await _last_look(machine, flight, late)
     if flight.generation.canceling and not flight.cancel_sent:
         if not _cancelable(machine, flight):
             return await machine.canceled(flight, upstream=False)
@@ -83,6 +82,20 @@ async def wait(machine: "Machine", flight: "Flight") -> Again | Done:
     if isinstance(reply, Again | Done):
         return reply
     return await judge(machine, flight, reply, submitted=False)
+
+
+async def _last_look(machine: "Machine", flight: "Flight", late: str) -> Again | Done:
+    """The deadline has passed, maybe while nobody looked: a job that has ended counts as it is."""
+    if flight.compiled.poll is not None or _adapted(machine, flight):
+        reply = await _ask(machine, flight, machine.stages(flight.generation.provider).status)
+        if flight.generation.final:
+            return Done()
+        if not isinstance(reply, Again | Done) and flight.compiled.status is not None:
+            status, _ = flight.compiled.status(reply, False)
+            if status not in ("queued", "running"):
+                return await judge(machine, flight, reply, submitted=False)
+    await _cancel_upstream(machine, flight)
+    return await machine.fail(flight, "timeout", late, phase="expired", maybe_charged=True)
 
 
 def _adapted(machine: "Machine", flight: "Flight") -> bool:
@@ -115,9 +128,13 @@ async def _judge_heard(machine: "Machine", flight: "Flight", heard: Heard) -> Ag
         return None  # the poll tells the rest in the words that the spec knows
     flight.previous = reply["body"]
     if compiled.webhook_body is None:
+        flight.hear_cost(reply)
         return await _succeeded(machine, flight, reply)
-    body = compiled.webhook_body(reply)
-    found = compiled.outputs({**reply, "body": body}) if body is not ABSENT else []
+    result = {**reply, "body": compiled.webhook_body(reply)}
+    if result["body"] is ABSENT:
+        return None
+    flight.hear_cost(result)
+    found = compiled.outputs(result)
     return await fetching.announce(machine, flight, found) if found else None
 
 
@@ -137,7 +154,7 @@ async def _cancel_upstream(machine: "Machine", flight: "Flight") -> None:
     flight.cancel_sent = True
     try:
         await machine.stages(flight.generation.provider).cancel(machine.job(flight))
-    except (ProviderError, UnavailableError, RenderError) as error:
+    except (ProviderError, UnavailableError, RenderError, *TRANSPORT_ERRORS) as error:
         flight.cancel_sent = isinstance(error, ProviderError) and not error.retryable
         _log.info("cancel not accepted", generation=flight.generation.id, error=str(error))
 
@@ -150,14 +167,17 @@ async def _ask(
     if (wait := client.gate.breaker.wait) > 0:
         return Again(time.time() + wait * random.uniform(1.0, 1.2))  # noqa: S311  # jitter
     client.gate.breaker.begin()
+    job = machine.job(flight)
     try:
-        job = machine.job(flight)
         reply = await stage(job)
     except TRANSPORT_ERRORS as error:
         told = client.explain(error)
         if told.kind == "untrusted_url":
             return await machine.fail(flight, told.kind, told.message, remedy=told.remedy)
-        return await _ask_again(machine, flight, client.scrub(told.message), None)
+        known = known_refusal(flight.compiled, error, job.scope)
+        if known is None:
+            return await _ask_again(machine, flight, client.scrub(told.message), None)
+        reply = known
     except RenderError as error:
         return await machine.fail(
             flight, "provider", f"The reply does not fit the spec: {error}", maybe_charged=True
@@ -185,6 +205,7 @@ async def _refused(
     unsure = status >= 300 and refusal.kind in _PATIENT  # a 2xx reply is about the job itself
     if unsure or (refusal.kind == "not_found" and status == 404 and _young(flight)):
         return await _ask_again(machine, flight, message, refusal.after)
+    flight.hear_cost(reply)
     if flight.generation.canceling:
         return await machine.canceled(flight, upstream=True)
     return await machine.fail(
@@ -230,6 +251,7 @@ async def judge(
     if status in ("queued", "running"):
         await _advance(machine, flight, status, reply)
         return Again(time.time() + interval(flight))
+    flight.hear_cost(reply)
     if status == "canceled":
         return await machine.canceled(flight, upstream=True)
     if status == "failed":
@@ -286,6 +308,7 @@ async def _succeeded(machine: "Machine", flight: "Flight", reply: ReplyValue) ->
             return answer
         reply = answer
         flight.previous = reply["body"]
+        flight.hear_cost(reply)
     found = await stages.outputs(machine.job(flight), reply)
     if not found:
         return await machine.fail(

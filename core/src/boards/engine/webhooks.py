@@ -88,7 +88,7 @@ def _read_key(path: Path) -> bytes:
     if len(key) != _KEY_BYTES:
         raise StorageError(
             f"The key of the webhooks, {path}, is damaged.",
-            remedy="Delete it; webhooks of generations under way are not recognised then.",
+            remedy="Delete it; a submit that was lost is then looked for, instead of sent again.",
         )
     return key
 

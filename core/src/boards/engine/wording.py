@@ -154,7 +154,7 @@ class Wording:
         elif isinstance(rendered.body, FilePart):
             options.append(f"--data-binary @{self._source(rendered.body)}")
         elif rendered.body is not None and rendered.body is not ABSENT:
-            options.append(f"--data-binary {self._quoted(_text(rendered.body))}")
+            options.append(f"--data-raw {self._quoted(_text(rendered.body))}")
         return " \\\n  ".join([" ".join(words), *options]) + input_
 
     def _part(self, name: str, part: Any) -> str:

@@ -21,6 +21,7 @@ from boards.spec.paths import ABSENT, first, values
 from boards.spec.predicates import Test, compile_predicate
 from boards.spec.replies import (
     ReplyValue,
+    compile_cost,
     compile_extract,
     compile_failure,
     compile_progress,
@@ -143,6 +144,7 @@ class CompiledGenerator:
         self.progress = compile_progress(run.progress)
         self.failure = compile_failure(run.failure)
         self.outputs = compile_extract(run.extract, spec.artifact_type, headers)
+        self.charged = compile_cost(spec.cost)
         self._needs = [
             compile_token(evolve(token, optional=True))
             for request in (run.poll, run.stream, run.result)
@@ -183,7 +185,7 @@ class CompiledGenerator:
     def estimate(self, scope: Scope) -> tuple[float, str, float] | None:
         """US dollars, unit and quantity by the spec's list price; None where it has none."""
         cost = self.spec.cost
-        if cost is None:
+        if cost is None or cost.usd is None:
             return None
         times = self._times(scope) if self._times is not None else 1
         quantity = float(times) if isinstance(times, int | float) else 1.0

@@ -40,6 +40,7 @@ from boards.spec.tokens import Template
 __all__ = [
     "INSTANCE_NAME",
     "SPEC_VERSION",
+    "ActualCost",
     "Auth",
     "Catalog",
     "CostSpec",
@@ -465,18 +466,34 @@ class Execution:
 
 
 @frozen(kw_only=True)
+class ActualCost:
+    """Where the last reply of a job tells what it did cost; several values are added up."""
+
+    usd: Path | None = key(_PATH, default=None, doc="US dollars")
+    quantity: Path | None = key(_PATH, default=None, doc="how many units, each at the list price")
+    place: Place | None = no_place()
+
+
+@frozen(kw_only=True)
 class CostSpec:
-    """A list price."""
+    """What a generation costs: a list price, and where the provider tells it afterwards."""
 
     unit: str = key(
-        Choice(("image", "second", "character", "megapixel", "compute_second", "generation")),
+        Choice(
+            ("image", "second", "character", "megapixel", "compute_second", "credit", "generation")
+        ),
         doc="what the price is for",
     )
-    usd: float = key(NumberKind(), doc="US dollars for one unit")
+    usd: float | None = key(NumberKind(), default=None, doc="US dollars for one unit")
     times: Template | None = key(_TEMPLATE, default=None, doc="how many units, from the input")
-    source: str = key(_TEXT, doc="where the price was read")
-    as_of: str = key(
-        TextKind(r"\d{4}-\d{2}-\d{2}", "a date such as 2025-01-15"), doc="when it was read"
+    source: str | None = key(_TEXT, default=None, doc="where the price was read")
+    as_of: str | None = key(
+        TextKind(r"\d{4}-\d{2}-\d{2}", "a date such as 2025-01-15"),
+        default=None,
+        doc="when it was read",
+    )
+    actual: ActualCost | None = key(
+        Shape(ActualCost), default=None, doc="where the provider tells what it did cost"
     )
     place: Place | None = no_place()
 

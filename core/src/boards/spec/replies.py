@@ -17,6 +17,7 @@ from attrs import field, frozen
 
 from boards.errors import ProviderErrorKind
 from boards.spec.model import (
+    CostSpec,
     ErrorRule,
     Extract,
     FailureSpec,
@@ -33,6 +34,7 @@ __all__ = [
     "Found",
     "Refusal",
     "ReplyValue",
+    "compile_cost",
     "compile_extract",
     "compile_failure",
     "compile_progress",
@@ -278,6 +280,48 @@ def compile_progress(progress: ProgressSpec | None) -> Callable[[ReplyValue], Ad
         )
 
     return advance
+
+
+Priced = tuple[float, str, float | None]
+"""US dollars, unit, and quantity where it is told."""
+
+
+def compile_cost(cost: CostSpec | None) -> Callable[[ReplyValue], Priced | None] | None:
+    """A closure from the last reply of a job to what it did cost, None where it does not tell.
+
+    There is none where the spec does not say where to look.
+    """
+    if cost is None or cost.actual is None:
+        return None
+    dollars = values(cost.actual.usd) if cost.actual.usd is not None else None
+    units = values(cost.actual.quantity) if cost.actual.quantity is not None else None
+
+    def charged(reply: ReplyValue) -> Priced | None:
+        usd = _sum(dollars(reply)) if dollars is not None else None
+        quantity = _sum(units(reply)) if units is not None else None
+        if usd is None and quantity is not None and cost.usd is not None:
+            usd = cost.usd * quantity
+        if usd is None:
+            return None
+        return usd, cost.unit, quantity
+
+    return charged
+
+
+def _sum(found: list[Any]) -> float | None:
+    """The sum of amounts, which headers give as text; None if there is none, or no amount."""
+    amounts = []
+    for value in found:
+        if isinstance(value, str):
+            try:
+                value = float(value)  # noqa: PLW2901
+            except ValueError:
+                return None
+        amount = _number(value)
+        if amount is None or amount < 0:
+            return None
+        amounts.append(amount)
+    return sum(amounts) if amounts else None
 
 
 def _number(value: Any) -> float | None:

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import errno
 import hashlib
+import math
 import os
 import re
 import secrets
@@ -21,6 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
+from boards.artifacts import KEY
 from boards.errors import StorageError
 from boards.storage.protocol import Blob, BlobWriter
 
@@ -28,7 +30,6 @@ __all__ = ["LocalStorage"]
 
 T = TypeVar("T")
 
-_KEY: Final = re.compile(r"([0-9a-f]{64})\.[a-z0-9]{1,8}")
 _EXTENSION: Final = re.compile(r"[a-z0-9]{1,8}")
 _FAN: Final = re.compile(r"[0-9a-f]{2}")
 
@@ -108,25 +109,18 @@ class LocalStorage:
         def look() -> Blob | None:
             try:
                 with path.open("rb") as file:
-                    size = os.fstat(file.fileno()).st_size
-                    return Blob(key, size, _hash_of(key), file.read(_HEAD))
+                    facts = os.fstat(file.fileno())
+                    head = file.read(_HEAD)
+                    return Blob(key, facts.st_size, _hash_of(key), head, facts.st_mtime)
             except FileNotFoundError:
                 return None
 
         return await self._run(look)
 
-    async def delete(self, key: str) -> bool:
-        """Remove a blob; False if there was none."""
+    async def delete(self, key: str, *, before: float | None = None) -> bool:
+        """Remove a blob; False if there was none, or if it was written since ``before``."""
         path = self._path(key)
-
-        def remove() -> bool:
-            try:
-                path.unlink()
-            except FileNotFoundError:
-                return False
-            return True
-
-        return await self._run(remove)
+        return await self._run(partial(self._remove, path, math.inf if before is None else before))
 
     async def list(self) -> AsyncIterator[Blob]:
         """Every blob, in no order. What else lies in the directory is passed over."""
@@ -163,7 +157,10 @@ class LocalStorage:
             raise _storage_error(error, self.root) from error
 
     def _prepare(self) -> None:
+        made = [folder for folder in (self.root, *self.root.parents) if not folder.exists()]
         self._temporary.mkdir(parents=True, exist_ok=True)
+        for folder in made:
+            _sync_directory(folder.parent)
         now = time.time()
         with os.scandir(self._temporary) as entries:
             for entry in entries:
@@ -172,11 +169,29 @@ class LocalStorage:
                     if _abandoned(entry, now):
                         Path(entry.path).unlink()
 
+    def _name_temporary(self) -> Path:
+        return self._temporary / f"{_HOST}-{os.getpid()}-{_RUN}-{secrets.token_hex(8)}"
+
     def _create_temporary(self) -> Path:
-        name = f"{_HOST}-{os.getpid()}-{_RUN}-{secrets.token_hex(8)}"
-        path = self._temporary / name
+        path = self._name_temporary()
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         return path
+
+    def _remove(self, path: Path, before: float) -> bool:
+        aside = self._name_temporary()
+        try:
+            if path.stat().st_mtime >= before:
+                return False
+            # Out of the way first: whoever writes the same bytes now either touched the file
+            # before, which is seen below, or finds no file and makes one.
+            path.rename(aside)
+        except FileNotFoundError:
+            return False
+        if aside.stat().st_mtime >= before:
+            aside.replace(path)
+            return False
+        aside.unlink()
+        return True
 
     def _keep(self, temporary: Path, key: str, size: int) -> None:
         """Give a durable temporary file its name, and make the name durable."""
@@ -186,6 +201,8 @@ class LocalStorage:
         self._make_lasting(final.parent)
         try:
             known = final.stat().st_size == size
+            if known:
+                os.utime(final)  # it is wanted again: see _remove()
         except FileNotFoundError:
             known = False
         if known:
@@ -307,7 +324,9 @@ class _LocalWriter:
         """Hash what is buffered and add it to the temporary file."""
         if self._temporary is None:
             self._temporary = self._storage._create_temporary()
-        with self._temporary.open("ab") as file:
+        # Not made again: a file without its beginning would get the name of the whole.
+        with self._temporary.open("rb+") as file:
+            file.seek(0, os.SEEK_END)
             for chunk in self._chunks:
                 self._digest.update(chunk)
                 file.write(chunk)
@@ -335,7 +354,7 @@ def _hash_of(key: str) -> str:
     Raises:
         StorageError: The key is none that a storage made. No file was looked at.
     """
-    match = _KEY.fullmatch(key)
+    match = KEY.fullmatch(key)
     if match is None:
         raise StorageError(f"{key[:100]!r} is no key of a storage: SHA256.EXTENSION.")
     return match[1]
@@ -353,12 +372,15 @@ def _blobs(folder: Path) -> list[Blob]:
     for leaf in _folders(folder):
         with os.scandir(leaf) as entries:
             for entry in entries:
-                match = _KEY.fullmatch(entry.name)
+                match = KEY.fullmatch(entry.name)
                 if match is None or not entry.name.startswith(folder.name + leaf.name):
                     continue
                 # It may have been deleted since.
                 with contextlib.suppress(FileNotFoundError):
-                    blobs.append(Blob(entry.name, entry.stat().st_size, match[1]))
+                    facts = entry.stat()
+                    blobs.append(
+                        Blob(entry.name, facts.st_size, match[1], stored_at=facts.st_mtime)
+                    )
     return blobs
 
 

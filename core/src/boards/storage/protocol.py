@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
 __all__ = ["Blob", "BlobWriter", "Storage"]
 
@@ -22,12 +22,14 @@ class Blob:
         size: Bytes.
         sha256: Lower-case hex.
         head: The first bytes, at most 4,096: enough to tell the media type.
+        stored_at: Unix seconds of when it was written last, be it again; None where unknown.
     """
 
     key: str
     size: int
     sha256: str
     head: bytes = b""
+    stored_at: float | None = field(default=None, eq=False)
 
 
 class BlobWriter(Protocol):
@@ -69,11 +71,17 @@ class Storage(Protocol):
     async def stat(self, key: str) -> Blob | None:
         """Size and hash of a blob (``head`` may be empty); None if there is none."""
 
-    async def delete(self, key: str) -> bool:
-        """Remove a blob; False if there was none."""
+    async def delete(self, key: str, *, before: float | None = None) -> bool:
+        """Remove a blob; False if there was none, or if it stays.
+
+        Args:
+            key: Which.
+            before: Only if it was written last before then (Unix seconds): a blob that somebody
+                writes again at this moment stays.
+        """
 
     def list(self) -> AsyncIterator[Blob]:
-        """Every blob, in no order."""
+        """Every blob, in no order, with ``stored_at`` where the storage knows it."""
 
     def path(self, key: str) -> Path | None:
         """Where a blob lies as a file; None for storages that keep none."""

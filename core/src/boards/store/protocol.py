@@ -10,6 +10,7 @@ from typing import Protocol
 
 from attrs import frozen
 
+from boards.budgets import CostGroup, Entry, Grouping, Reserve
 from boards.events import Event, Happening
 from boards.generations import Attempt, Generation, Outcome, Phase, Status
 
@@ -25,6 +26,10 @@ class Change:
         generation: The generation as it is afterwards.
         happenings: Events, committed with it, in order.
         attempt: An attempt to insert, or to replace by its number.
+        entry: What the ledger notes of it: the price of ``attempt`` is reserved, or that of an
+            earlier one settled or released. An attempt that is not reserved any more stays as
+            it is.
+        moved: It went to another generator of another provider, with the input for that one.
         fenced: Apply only while this process owns the store: a driver's writes are fenced by
             the owner's epoch, so that two owners cannot both submit.
     """
@@ -33,6 +38,8 @@ class Change:
     generation: Generation
     happenings: Sequence[Happening] = ()
     attempt: Attempt | None = None
+    entry: Entry | None = None
+    moved: bool = False
     fenced: bool = True
 
 
@@ -82,16 +89,53 @@ class Store(Protocol):
         """The epoch of this process's ownership; 0 while it owns nothing."""
 
     async def create(
-        self, generation: Generation, happenings: Sequence[Happening] = ()
+        self,
+        generation: Generation,
+        happenings: Sequence[Happening] = (),
+        *,
+        shared_as: str | None = None,
+        max_in_flight: int | None = None,
     ) -> Generation:
         """Insert a generation with its first events.
 
         With a ``dedupe_key`` that its owner used before, nothing is inserted and the earlier
         generation is returned.
+
+        Args:
+            generation: Queued.
+            happenings: Its first events.
+            shared_as: What identifies the request: a generation of this owner that was created
+                with the same, and succeeded or is under way, is returned instead.
+            max_in_flight: How many of its owner's may be under way, this one included.
+
+        Raises:
+            ConflictError: So many are under way already.
         """
 
     async def cas(self, change: Change) -> bool:
-        """Apply a change if the phase is as expected (and the fence holds); False if not."""
+        """Apply a change if the phase is as expected (and the fence holds); False if not.
+
+        A reservation and the look at its budgets are one with the change: however many are made
+        at once, and by however many processes, no budget is exceeded by a reservation.
+
+        Raises:
+            BudgetError: A budget has no room for what is to be reserved; nothing was applied.
+        """
+
+    async def check_budgets(self, reserve: Reserve, owner: str) -> None:
+        """Whether a reservation would find room now; it may not when it is made.
+
+        Raises:
+            BudgetError: It would not.
+        """
+
+    async def costs(
+        self, *, since: float | None, until: float | None, group_by: Grouping
+    ) -> builtins.list[CostGroup]:
+        """What attempts cost that were begun in a time, by what they share, of all owners.
+
+        Days come newest first, everything else the dearest first.
+        """
 
     async def note(self, generation: Generation, happenings: Sequence[Happening]) -> None:
         """Keep progress of a live generation: in order, but without waiting for the disk.
@@ -144,6 +188,15 @@ class Store(Protocol):
 
     async def live(self) -> AsyncIterator[Generation]:
         """Every generation that is not final, oldest first: what a new owner takes up."""
+        raise NotImplementedError
+        yield  # makes it an async generator
+
+    async def referenced_keys(self) -> AsyncIterator[str]:
+        """Every key of a storage that a generation mentions, of any owner; some more than once.
+
+        Inputs, announced outputs and artifacts: of all generations that were there when it began.
+        Perhaps more than are meant, never fewer.
+        """
         raise NotImplementedError
         yield  # makes it an async generator
 

@@ -15,7 +15,7 @@ from attrs import NOTHING, Factory, fields
 from boards.artifacts import Artifact
 from boards.errors import Failure, StoreError
 from boards.events import Event
-from boards.generations import Attempt, Cost, Generation, Output, Progress
+from boards.generations import Alternative, Attempt, Cost, Generation, Output, Progress
 
 __all__ = [
     "ATTEMPT_COLUMNS",
@@ -52,6 +52,8 @@ _STATE: Final = (
     "error",
     "submitted_at",
     "started_at",
+    "on_ambiguous",
+    "alternatives",
 )
 
 
@@ -64,7 +66,7 @@ def _defaults(record: type) -> tuple[tuple[str, Any], ...]:
 
 
 _RECORDS: Final[Mapping[type, tuple[tuple[str, Any], ...]]] = {
-    record: _defaults(record) for record in (Progress, Output, Cost, Failure)
+    record: _defaults(record) for record in (Progress, Output, Cost, Failure, Alternative)
 }
 _ARTIFACT: Final = _defaults(Artifact)
 _STATE_DEFAULTS: Final = tuple(pair for pair in _defaults(Generation) if pair[0] in _STATE)
@@ -132,11 +134,17 @@ def _artifact(values: dict[str, Any]) -> Artifact:
     return Artifact(**values, path=Path(path) if path is not None else None)
 
 
+def _alternative(values: dict[str, Any]) -> Alternative:
+    cost = values.pop("cost", None)
+    return Alternative(**values, cost=None if cost is None else Cost(**cost))
+
+
 _DECODERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "progress": lambda values: Progress(**values),
     "outputs": lambda items: tuple(Output(**values) for values in items),
     "artifacts": lambda items: tuple(_artifact(values) for values in items),
     "cost": lambda values: Cost(**values),
+    "alternatives": lambda items: tuple(_alternative(values) for values in items),
     "error": lambda values: Failure(**values),
 }
 

@@ -81,6 +81,70 @@ _MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         """CREATE INDEX generations_by_job ON generations (provider, provider_job_id)
              WHERE provider_job_id IS NOT NULL""",
     ),
+    (
+        # What each attempt costs, in micro-dollars; it outlives the generation. `estimate` is
+        # null where there is no price, `actual` where the provider told nothing.
+        """CREATE TABLE ledger (
+             generation INTEGER NOT NULL,
+             attempt INTEGER NOT NULL,
+             owner TEXT NOT NULL,
+             provider TEXT NOT NULL,
+             generator TEXT NOT NULL,
+             at REAL NOT NULL,
+             hour INTEGER AS (CAST(at / 3600 AS INTEGER)),
+             state TEXT NOT NULL CHECK (state IN ('reserved', 'settled', 'released')),
+             estimate INTEGER,
+             actual INTEGER,
+             closed_at REAL,
+             PRIMARY KEY (generation, attempt)
+           ) WITHOUT ROWID""",
+        "CREATE INDEX ledger_by_time ON ledger (at)",
+        # Sums of the ledger by the hour of the reservation, so that a budget is checked in no
+        # time however much was spent. Triggers keep them: they cannot differ from the ledger.
+        """CREATE TABLE spending (
+             hour INTEGER PRIMARY KEY,
+             settled INTEGER NOT NULL,
+             reserved INTEGER NOT NULL
+           )""",
+        """CREATE TABLE owner_spending (
+             owner TEXT NOT NULL,
+             hour INTEGER NOT NULL,
+             settled INTEGER NOT NULL,
+             reserved INTEGER NOT NULL,
+             PRIMARY KEY (owner, hour)
+           ) WITHOUT ROWID""",
+        """CREATE TRIGGER ledger_reserves AFTER INSERT ON ledger WHEN new.estimate > 0 BEGIN
+             INSERT INTO spending VALUES (new.hour, 0, new.estimate)
+               ON CONFLICT (hour) DO UPDATE SET reserved = reserved + excluded.reserved;
+             INSERT INTO owner_spending VALUES (new.owner, new.hour, 0, new.estimate)
+               ON CONFLICT (owner, hour) DO UPDATE SET reserved = reserved + excluded.reserved;
+           END""",
+        """CREATE TRIGGER ledger_closes AFTER UPDATE OF state ON ledger
+             WHEN coalesce(new.actual, new.estimate) > 0 OR new.estimate > 0 BEGIN
+             INSERT INTO spending VALUES (
+                 new.hour,
+                 iif(new.state = 'settled', coalesce(new.actual, new.estimate), 0),
+                 -coalesce(new.estimate, 0)
+               ) ON CONFLICT (hour) DO UPDATE SET
+                 settled = settled + excluded.settled, reserved = reserved + excluded.reserved;
+             INSERT INTO owner_spending VALUES (
+                 new.owner,
+                 new.hour,
+                 iif(new.state = 'settled', coalesce(new.actual, new.estimate), 0),
+                 -coalesce(new.estimate, 0)
+               ) ON CONFLICT (owner, hour) DO UPDATE SET
+                 settled = settled + excluded.settled, reserved = reserved + excluded.reserved;
+           END""",
+    ),
+    (
+        # Only requests that asked to be shared are here.
+        """CREATE TABLE requests (
+             owner TEXT NOT NULL,
+             key TEXT NOT NULL,
+             generation INTEGER NOT NULL REFERENCES generations (seq)
+           )""",
+        "CREATE INDEX requests_by_key ON requests (owner, key)",
+    ),
 )
 """What brings a database from each version to the next."""
 

@@ -5,6 +5,7 @@ import asyncio
 import builtins
 import logging
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
@@ -12,10 +13,13 @@ from typing import Any, Final, cast
 import aiosqlite
 from attrs import evolve
 
-from boards.errors import StoreError
+from boards.artifacts import KEY, REFERENCE_PREFIX
+from boards.budgets import CostGroup, Grouping, Reserve
+from boards.errors import BudgetError, ConflictError, StoreError
 from boards.events import Event, Happening
 from boards.generations import Attempt, Generation
 from boards.store.faults import store_error
+from boards.store.ledger import costs_of, costs_query, spent_query
 from boards.store.listing import listing_query
 from boards.store.ownership import OwnerLock
 from boards.store.protocol import Change, Listing
@@ -126,23 +130,62 @@ class SQLiteStore:
         return self._epoch
 
     async def create(
-        self, generation: Generation, happenings: Sequence[Happening] = ()
+        self,
+        generation: Generation,
+        happenings: Sequence[Happening] = (),
+        *,
+        shared_as: str | None = None,
+        max_in_flight: int | None = None,
     ) -> Generation:
-        """Insert a generation, or return the one that its owner made with the same dedupe key."""
-        created: Generation = await self._commit(Create(generation, happenings))
+        """Insert a generation, or return the one that stands for it: see the protocol."""
+        write = Create(generation, happenings, shared_as=shared_as, max_in_flight=max_in_flight)
+        created: Generation | ConflictError = await self._commit(write)
+        if isinstance(created, ConflictError):
+            raise created
         return created
 
     async def cas(self, change: Change) -> bool:
         """Apply a change if the phase is as expected and the fence holds.
 
         A wish to cancel that was committed meanwhile is kept, and stays due.
+
+        Raises:
+            BudgetError: A budget has no room for what is to be reserved; nothing was applied.
         """
         if change.fenced and not self._epoch:
             return False
         fence = self._epoch if change.fenced else None
-        write = Cas(change.expect, change.generation, change.happenings, change.attempt, fence)
-        applied: bool = await self._commit(write)
+        write = Cas(
+            change.expect,
+            change.generation,
+            change.happenings,
+            change.attempt,
+            fence,
+            change.entry,
+            moved=change.moved,
+        )
+        applied: bool | BudgetError = await self._commit(write)
+        if isinstance(applied, BudgetError):
+            raise applied
         return applied
+
+    async def check_budgets(self, reserve: Reserve, owner: str) -> None:
+        """Whether a reservation would find room now; it may not when it is made.
+
+        Raises:
+            BudgetError: It would not.
+        """
+        now = time.time()
+        for budget in reserve.budgets:
+            query = spent_query(owner if budget.each_owner else None, budget.bounds(now)[0])
+            ((settled, reserved),) = await self._rows(*query)
+            budget.check(reserve.amount, settled, reserved, now)
+
+    async def costs(
+        self, *, since: float | None, until: float | None, group_by: Grouping
+    ) -> builtins.list[CostGroup]:
+        """What attempts cost that were begun in a time, by what they share."""
+        return costs_of(await self._rows(*costs_query(since, until, group_by)))
 
     async def note(self, generation: Generation, happenings: Sequence[Happening]) -> None:
         """Keep progress of a live generation: in order, but without waiting for the disk."""
@@ -255,6 +298,21 @@ class SQLiteStore:
             ):
                 yield generation_of(row)
 
+    async def referenced_keys(self) -> AsyncIterator[str]:
+        """Every key of a storage that a generation mentions, of any owner; some more than once."""
+        seq = 0
+        while rows := await self._rows(
+            "SELECT g.seq, g.state, (SELECT i.input FROM inputs i"
+            " WHERE i.generation = g.seq AND instr(i.input, ?))"
+            " FROM generations g WHERE g.seq > ? ORDER BY g.seq LIMIT ?",
+            (REFERENCE_PREFIX, seq, _PAGE),
+        ):
+            # Texts, not values: an input may mention an artifact at any depth of it.
+            texts = [text for row in rows for text in row[1:] if text is not None]
+            for key in await asyncio.to_thread(_keys, texts):
+                yield key
+            seq = rows[-1][0]
+
     async def changed_elsewhere(self) -> bool:
         """Whether another process wrote since the last time that this was asked. Cheap."""
         # Asked where this process writes: to any other connection, its own writes are changes.
@@ -314,6 +372,10 @@ class SQLiteStore:
                     raise
                 self._reader = connection
             return self._reader
+
+
+def _keys(texts: Sequence[str]) -> set[str]:
+    return {found[0] for text in texts for found in KEY.finditer(text)}
 
 
 async def _decode(rows: Sequence[tuple[Any, ...]]) -> list[Generation]:

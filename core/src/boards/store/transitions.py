@@ -10,10 +10,13 @@ from typing import Any, Final, Protocol
 
 from attrs import evolve
 
-from boards.errors import StoreError
+from boards.budgets import Entry, Reserve
+from boards.errors import BudgetError, ConflictError, StoreError
 from boards.events import Happening
 from boards.generations import Attempt, Generation, Phase
+from boards.store.ledger import LedgerRow, check_budgets
 from boards.store.rows import GENERATION_COLUMNS, encode, encode_state, generation_of
+from boards.store.schema import LIVE_PHASES
 from boards.store.writer import Transaction, Write
 
 __all__ = [
@@ -33,6 +36,16 @@ _INSERT: Final = """
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (owner, dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING
     RETURNING seq"""
+
+_LIVE: Final = ", ".join(f"'{phase}'" for phase in LIVE_PHASES)
+_IN_FLIGHT: Final = f"""
+    SELECT id, dedupe_key FROM generations WHERE phase IN ({_LIVE}) AND owner = ?
+    ORDER BY seq LIMIT ?"""
+
+_SHARE: Final = "INSERT INTO requests (owner, key, generation) VALUES (?, ?, ?)"
+
+_MOVE: Final = "UPDATE generations SET generator = ?, provider = ? WHERE seq = ?"
+_MOVE_INPUT: Final = "UPDATE inputs SET input = ? WHERE generation = ?"
 
 _INSERT_INPUT: Final = "INSERT INTO inputs (generation, input) VALUES (?, ?)"
 
@@ -74,6 +87,10 @@ _MAKE_DUE: Final = """
 
 _GET: Final = f"SELECT {GENERATION_COLUMNS}, g.seq FROM generations g WHERE "
 
+_SHARED: Final = f"""{_GET} g.seq = (
+    SELECT max(r.generation) FROM requests r JOIN generations s ON s.seq = r.generation
+    WHERE r.owner = ? AND r.key = ? AND s.phase NOT IN ('failed', 'canceled', 'expired'))"""
+
 
 class Announced(Protocol):
     """A write that subscribers are told of, if it has a generation after its commit."""
@@ -101,12 +118,24 @@ def _insert_events(transaction: Transaction, seq: int, rows: list[_EventRow]) ->
 
 
 class Create(Write):
-    """Insert a generation, unless its owner used its dedupe key before; the one that is there."""
+    """Insert a generation, unless another one of its owner stands for it; the one that is there."""
 
-    __slots__ = ("_events", "_generation", "_input", "_row", "announced", "happenings")
+    __slots__ = (
+        "_events", "_generation", "_input", "_max_in_flight", "_row", "_shared_as", "announced",
+        "happenings",
+    )  # fmt: skip
 
-    def __init__(self, generation: Generation, happenings: Sequence[Happening]) -> None:
+    def __init__(
+        self,
+        generation: Generation,
+        happenings: Sequence[Happening],
+        *,
+        shared_as: str | None = None,
+        max_in_flight: int | None = None,
+    ) -> None:
         super().__init__()
+        self._shared_as = shared_as
+        self._max_in_flight = max_in_flight
         self.announced: Generation | None = None
         self.happenings = happenings
         self._generation = generation
@@ -130,21 +159,51 @@ class Create(Write):
             encode_state(generation),
         )
 
-    def apply(self, transaction: Transaction) -> Generation:
-        """Insert the rows; the generation that has the dedupe key."""
+    def apply(self, transaction: Transaction) -> Generation | ConflictError:
+        """Insert the rows; or the generation that stands for this one.
+
+        Where the owner has no room, that is returned, not raised: it must not undo its neighbours.
+        """
         execute = transaction.cursor.execute
+        owner = self._generation.owner
+        self.announced = None
+        if self._shared_as is not None:
+            shared = execute(_SHARED, (owner, self._shared_as)).fetchone()
+            if shared is not None:
+                return generation_of(shared)
+        if self._max_in_flight is not None:
+            running = execute(_IN_FLIGHT, (owner, self._max_in_flight)).fetchall()
+            if (conflict := self._conflict(running)) is not None:
+                return conflict
         inserted = execute(_INSERT, self._row).fetchone()
         if inserted is None:
-            self.announced = None
-            key = (self._generation.owner, self._generation.dedupe_key)
+            key = (owner, self._generation.dedupe_key)
             return generation_of(
                 execute(f"{_GET} g.owner = ? AND g.dedupe_key = ?", key).fetchone()
             )
         (seq,) = inserted
         execute(_INSERT_INPUT, (seq, self._input))
+        if self._shared_as is not None:
+            execute(_SHARE, (owner, self._shared_as, seq))
         _insert_events(transaction, seq, self._events)
         self.announced = self._generation
         return self._generation
+
+    def _conflict(self, running: list[tuple[str, str | None]]) -> ConflictError | None:
+        """Why the owner may not have one more; a used dedupe key needs no room."""
+        generation = self._generation
+        if self._max_in_flight is None or len(running) < self._max_in_flight:
+            return None
+        if generation.dedupe_key is not None and any(
+            key == generation.dedupe_key for _, key in running
+        ):
+            return None
+        return ConflictError(
+            f"{len(running)} generations are under way; at most {self._max_in_flight} may be.",
+            running=[id_ for id_, _ in running[:10]],
+            remedy="Wait for one of them: boards wait ID. Or raise BOARDS_MAX_IN_FLIGHT.",
+            generator=generation.generator,
+        )
 
 
 class Cas(Write):
@@ -157,9 +216,21 @@ class Cas(Write):
         happenings: Its events.
         attempt: An attempt to insert or to replace.
         epoch: The epoch that the database must be at; None for a write that is not fenced.
+        moved: It went to another generator: that, and its input, are written too.
+        entry: What the ledger notes of it.
     """
 
-    __slots__ = ("_attempt", "_epoch", "_events", "_generation", "_row", "announced", "happenings")
+    __slots__ = (
+        "_attempt",
+        "_epoch",
+        "_events",
+        "_generation",
+        "_ledger",
+        "_moved_input",
+        "_row",
+        "announced",
+        "happenings",
+    )
 
     def __init__(
         self,
@@ -168,12 +239,17 @@ class Cas(Write):
         happenings: Sequence[Happening],
         attempt: Attempt | None,
         epoch: int | None,
+        entry: Entry | None = None,
+        *,
+        moved: bool = False,
     ) -> None:
         super().__init__()
         self.announced: Generation | None = None
         self.happenings = happenings
         self._generation = generation
         self._events = _event_rows(happenings)
+        self._moved_input = encode(generation.input) if moved else None
+        self._ledger = None if entry is None else LedgerRow.of(entry, attempt)
         self._attempt = None if attempt is None else _attempt_row(attempt)
         self._epoch = epoch
         live = not generation.final
@@ -193,23 +269,43 @@ class Cas(Write):
             expect,
         )
 
-    def apply(self, transaction: Transaction) -> bool:
-        """Update the row and insert what belongs to it; False if the row is not as expected."""
+    def apply(self, transaction: Transaction) -> bool | BudgetError:
+        """Update the row and insert what belongs to it; False if the row is not as expected.
+
+        A budget without room is returned, not raised: it must not undo its neighbours.
+        """
         self.announced = None
         if self._epoch is not None and self._epoch != transaction.epoch:
             return False
+        if (exceeded := self._exceeded(transaction)) is not None:
+            return exceeded
         updated = transaction.cursor.execute(_UPDATE, self._row).fetchone()
         if updated is None:
             return False
         seq, canceling, due_at = updated
         if self._attempt is not None:
             transaction.cursor.execute(_UPSERT_ATTEMPT, self._attempt)
+        if self._ledger is not None:
+            self._ledger.write(transaction.cursor, seq, transaction.now)
+        if self._moved_input is not None:
+            moved = (self._generation.generator, self._generation.provider, seq)
+            transaction.cursor.execute(_MOVE, moved)
+            transaction.cursor.execute(_MOVE_INPUT, (self._moved_input, seq))
         _insert_events(transaction, seq, self._events)
         generation = self._generation
         if canceling and not generation.canceling:
             generation = evolve(generation, canceling=True, due_at=due_at)
         self.announced = generation
         return True
+
+    def _exceeded(self, transaction: Transaction) -> BudgetError | None:
+        entry = None if self._ledger is None else self._ledger.entry
+        if not isinstance(entry, Reserve) or not entry.budgets:
+            return None
+        owner = self._generation.owner
+        return check_budgets(
+            transaction.cursor, entry.budgets, entry.amount, owner, transaction.now
+        )
 
 
 def _attempt_row(attempt: Attempt) -> tuple[Any, ...]:

@@ -168,7 +168,7 @@ def test_a_bug_is_told_without_a_traceback(cli: Cli, monkeypatch: pytest.MonkeyP
     def broken(*_: object) -> None:
         raise ZeroDivisionError("oops\x1b[2J")
 
-    monkeypatch.setattr("boards.cli.catalog._matches", broken)
+    monkeypatch.setattr("boards.cli.catalog._list", broken)
     ran = cli("generators")
     assert ran.code == 1
     assert "Unexpected ZeroDivisionError: oops [2J" in ran.err

@@ -32,6 +32,19 @@ FORBIDDEN = [
     "2002:7f00:1::",
     "2001:0:4136:e378:8000:63bf:3fff:fdd2",
     "2001:db8::1",
+    "2001:2::1",
+    "3fff::1",
+    "5f00::1",
+    "fec0::1",
+    "100::1",
+    "::127.0.0.1",
+    "::ffff:0:127.0.0.1",
+    "::ffff:168.63.129.16",
+    "168.63.129.16",
+    "192.0.0.192",
+    "192.88.99.1",
+    "198.51.100.1",
+    "203.0.113.1",
 ]
 
 
@@ -43,7 +56,17 @@ def test_what_is_not_public_is_refused(address: str) -> None:
     assert caught.value.address == address
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "::ffff:8.8.8.8"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "8.8.8.8",
+        "1.1.1.1",
+        "2606:4700::1111",
+        "2a00:1450:4001::1",
+        "2001:4860::8888",
+        "::ffff:8.8.8.8",
+    ],
+)
 def test_public_addresses_are_allowed(address: str) -> None:
     """The internet."""
     AddressPolicy().check(address, 443)

@@ -145,7 +145,7 @@ async def test_who_withdraws_or_is_canceled_leaves_the_gate_to_others() -> None:
 
 
 def test_a_provider_that_fails_again_and_again_is_let_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then one request probes it: its answer closes the circuit, its failure opens it for longer."""
+    """Then one request probes it: an answer closes the circuit, a failure opens it for longer."""
     now = [100.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     breaker = Breaker()

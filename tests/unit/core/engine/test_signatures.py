@@ -153,7 +153,5 @@ def test_a_jwt_is_that_of_the_standard() -> None:
     token = jwt_hs256({"sub": "1234567890", "name": "John Doe", "iat": 1516239022}, "secret")
     header, claims, signature = token.split(".")
     assert json.loads(base64.urlsafe_b64decode(header + "==")) == {"alg": "HS256", "typ": "JWT"}
-    assert claims == (
-        "eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ"
-    )
+    assert claims == ("eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ")
     assert signature == "XbPfbIHMI6arZ3Y922BhjWgQzWXcXNrz0ogtVhfEd2o"

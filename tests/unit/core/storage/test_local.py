@@ -420,6 +420,56 @@ asyncio.run(main())
     await storage.close()
 
 
+async def test_a_blob_is_deleted_only_if_it_is_old_enough(storage: LocalStorage) -> None:
+    """The age is that of the last write, also of one that found equal bytes."""
+    blob = await put(storage, b"x")
+    then = time.time() - 1000
+    os.utime(storage.path(blob.key), (then, then))
+    assert not await storage.delete(blob.key, before=then - 1)
+    assert await put(storage, b"x") == blob
+    assert not await storage.delete(blob.key, before=then + 10)
+    found = await storage.stat(blob.key)
+    assert found is not None
+    assert found.stored_at is not None
+    assert found.stored_at > then + 900
+    assert await storage.delete(blob.key, before=time.time() + 10)
+    assert not await storage.delete(blob.key, before=time.time() + 10)
+    assert files(storage) == []
+
+
+async def test_a_blob_that_is_touched_while_it_is_deleted_stays(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at its age and its end, somebody may write the same bytes."""
+    blob = await put(storage, b"x")
+    path = storage.path(blob.key)
+    os.utime(path, (1, 1))
+    rename = Path.rename
+
+    def touched(self: Path, target: Path) -> Path:
+        os.utime(self)
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", touched)
+    assert not await storage.delete(blob.key, before=1000.0)
+    assert await content(storage, blob.key) == b"x"
+    assert files(storage) == [path]
+
+
+async def test_a_writer_whose_file_was_deleted_does_not_begin_another(
+    storage: LocalStorage,
+) -> None:
+    """The end of the bytes never gets the name of the whole."""
+    writer = storage.writer()
+    await writer.write(b"x" * (3 * MB))
+    [temporary] = files(storage)
+    temporary.unlink()
+    await writer.write(b"y")
+    with pytest.raises(StorageError):
+        await writer.commit("bin")
+    assert files(storage) == []
+
+
 async def test_the_event_loop_is_never_blocked(
     storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from boards.artifacts import ARTIFACT_TYPES, Artifact
 from boards.errors import PROVIDER_ERROR_KINDS, Failure, StoreError
-from boards.generations import PHASES, Attempt, Cost, Generation, Output, Progress, new_id
+from boards.generations import (
+    PHASES,
+    Alternative,
+    Attempt,
+    Cost,
+    Generation,
+    Output,
+    Progress,
+    new_id,
+)
 from boards.store.rows import encode
 from boards.store.sqlite import SQLiteStore
 
@@ -51,6 +60,12 @@ artifacts = st.builds(
     key=anything,
     path=st.none() | st.just(Path("/artifacts/a.png")),
     meta=objects,
+    width=st.none() | st.integers(1),
+    height=st.none() | st.integers(1),
+    duration=st.none() | number,
+    fps=st.none() | number,
+    sample_rate=st.none() | st.integers(1),
+    channels=st.none() | st.integers(1),
 )
 generations = st.builds(
     Generation,
@@ -83,6 +98,17 @@ generations = st.builds(
     started_at=st.none() | number,
     finished_at=st.none() | number,
     due_at=st.none() | number,
+    on_ambiguous=st.sampled_from(["hold", "resubmit", "fail"]),
+    alternatives=st.lists(
+        st.builds(
+            Alternative,
+            generator=text,
+            provider=text,
+            input=objects,
+            cost=st.none() | st.builds(Cost, usd=number, unit=text, quantity=number),
+        ),
+        max_size=2,
+    ).map(tuple),
 )
 
 

@@ -5,7 +5,7 @@ from attrs import evolve
 from boards.spec.check.bodies import check_body
 from boards.spec.check.context import BEFORE, Context, place_of
 from boards.spec.check.inputs import check_inputs, misnamed
-from boards.spec.check.outcomes import check_outputs, check_replies
+from boards.spec.check.outcomes import check_cost, check_outputs, check_replies
 from boards.spec.check.provider import secrets_of
 from boards.spec.check.references import check_template
 from boards.spec.check.requests import (
@@ -68,8 +68,7 @@ def check_generator(
         check_request(request, after)
     check_replies(run, after.only(*BEFORE, "job"))
     check_outputs(run, after)
-    if generator.cost is not None:
-        check_template(generator.cost.times, outside)
+    check_cost(generator.cost, outside)
     return schema
 
 

@@ -2,10 +2,11 @@
 
 from boards.spec.check.bodies import check_reply_predicate
 from boards.spec.check.context import RESPONSE, Context, place_of
-from boards.spec.check.references import check_paths
+from boards.spec.check.references import check_paths, check_template
 from boards.spec.check.requests import check_output_request, check_request
 from boards.spec.check.rules import check_rules
 from boards.spec.model import (
+    CostSpec,
     ErrorRule,
     Execution,
     FailureSpec,
@@ -17,7 +18,7 @@ from boards.spec.model import (
 )
 from boards.spec.paths import PathError, parse_path
 
-__all__ = ["check_outputs", "check_replies", "check_status", "check_webhook"]
+__all__ = ["check_cost", "check_outputs", "check_replies", "check_status", "check_webhook"]
 
 
 def check_replies(part: Execution | ProviderSpec, context: Context) -> None:
@@ -50,6 +51,23 @@ def _check_progress(progress: ProgressSpec | None, context: Context) -> None:
         check_rules(progress, context.problems)
         paths = (progress.percent, progress.fraction, progress.queue_position, progress.logs)
         check_paths(context.problems, RESPONSE, *paths)
+
+
+def check_cost(cost: CostSpec | None, context: Context) -> None:
+    """Note what is wrong with a price."""
+    if cost is None:
+        return
+    problems, actual = context.problems, cost.actual
+    check_rules(cost, problems)
+    check_template(cost.times, context)
+    if actual is None:
+        return
+    check_rules(actual, problems)
+    check_paths(problems, RESPONSE, actual.usd, actual.quantity)
+    if actual.quantity is not None and actual.usd is None and cost.usd is None:
+        problems.error(
+            place_of(actual, "quantity"), "a quantity needs the price of one: usd, beside actual"
+        )
 
 
 def check_status(status: StatusSpec | None, context: Context) -> None:

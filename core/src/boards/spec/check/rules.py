@@ -1,5 +1,6 @@
 """Which keys of a mapping go together: one table, of the checker and of the JSON Schema."""
 
+from itertools import permutations
 from typing import Any, Final
 
 from attrs import NOTHING, Factory, frozen
@@ -7,7 +8,9 @@ from attrs import NOTHING, Factory, frozen
 from boards.spec.check.context import place_of
 from boards.spec.grammar import keys_of
 from boards.spec.model import (
+    ActualCost,
     Auth,
+    CostSpec,
     Execution,
     Fixture,
     Idempotency,
@@ -60,6 +63,8 @@ class Needs:
 Rule = AtLeastOne | AtMostOne | Needs
 
 _EITHER: Final = "a request has either path or url"
+_PRICE: Final = ("usd", "source", "as_of")
+_PRICED: Final = "a list price needs usd, source and as_of: how much, where and when it was read"
 _SECRET: Final = ("secret_env", "secret_request")
 
 RULES: Final[dict[type, tuple[Rule, ...]]] = {
@@ -92,6 +97,12 @@ RULES: Final[dict[type, tuple[Rule, ...]]] = {
     ),
     Execution: (Needs("webhook", ("poll",), "a webhook never stands without poll"),),
     ProgressSpec: (Needs("log_percent", ("logs",), "log_percent needs logs"),),
+    CostSpec: (
+        AtLeastOne(("usd", "actual"), "a cost needs usd, the list price, or actual"),
+        *(Needs(key, (needed,), _PRICED) for key, needed in permutations(_PRICE, 2)),
+        Needs("times", ("usd",), "times needs usd, the price of one"),
+    ),
+    ActualCost: (AtLeastOne(("usd", "quantity"), "actual needs usd or quantity"),),
     Fixture: (AtMostOne(("outputs", "raises"), "a test has outputs, or raises an error"),),
     Auth: (
         Needs("kind", ("name",), "auth of this kind needs a name", ("header", "query")),

@@ -1,0 +1,191 @@
+"""Which generator a request goes to, and the request made ready to be committed.
+
+The same configuration and the same request give the same choice: candidates come in the order of
+their providers, and whatever is passed over is told with the reason.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from boards.errors import InvalidInputError, Problem, SpecError, UnavailableError
+from boards.events import Happening
+from boards.generations import Alternative, Cost, Generation, new_id
+
+if TYPE_CHECKING:
+    from boards.entries import GeneratorEntry
+    from boards.registry import Registry
+    from boards.settings import Fallback, OnAmbiguous, Settings
+    from boards.spec.compile import CompiledGenerator
+    from boards.storage import Storage
+
+__all__ = ["Choice", "Options", "Prepared", "choose", "estimate", "prepare"]
+
+
+@frozen
+class Options:
+    """How a request is treated, beside its input.
+
+    Attributes:
+        dedupe_key: Unique per owner, if given.
+        priority: Lower first.
+        cache: Whether the result of an equal request will do.
+        fallback: None for what the settings say; so is ``on_ambiguous``.
+    """
+
+    dedupe_key: str | None = None
+    priority: int = 0
+    cache: bool = False
+    fallback: "Fallback | None" = None
+    on_ambiguous: "OnAmbiguous | None" = None
+
+
+@frozen
+class Prepared:
+    """A request, ready to be committed.
+
+    Attributes:
+        generation: Queued.
+        happenings: Its first events.
+        shared_as: What equal requests have in common; None where none is shared.
+    """
+
+    generation: Generation
+    happenings: list[Happening]
+    shared_as: str | None = None
+
+
+@frozen
+class Choice:
+    """The candidates for a name.
+
+    Attributes:
+        entries: Those whose providers can be used now, the preferred one first; at least one.
+        passed: Those before the first that cannot be used: full id and reason.
+    """
+
+    entries: "tuple[GeneratorEntry, ...]"
+    passed: tuple[tuple[str, str], ...] = ()
+
+
+def choose(registry: "Registry", name: str, fallback: "Fallback" = "on_unavailable") -> Choice:
+    """The candidates for a name that can be used now.
+
+    Raises:
+        NotFoundError: There is no such generator.
+        UnavailableError: None can be used, or with ``fallback="off"`` not the first; tells why.
+    """
+    candidates = registry.resolve(name)
+    usable: list[GeneratorEntry] = []
+    passed: list[tuple[str, str]] = []
+    reasons: dict[str, tuple[str, str]] = {}
+    for entry in candidates[:1] if fallback == "off" else candidates:
+        availability = registry.provider(entry.provider).availability()
+        if availability.ok:
+            usable.append(entry)
+            if fallback != "on_error":
+                break
+        elif not usable:
+            passed.append((entry.id, availability.reason))
+            reasons[entry.provider] = (f"{availability.reason}.", availability.setup)
+    if usable:
+        return Choice(tuple(usable), tuple(passed))
+    only = candidates[0] if len(candidates) == 1 or fallback == "off" else None
+    raise UnavailableError(
+        f"No provider of {name} can be used now."
+        if only is None
+        else f"The provider {only.provider} cannot be used now.",
+        reasons=reasons,
+        remedy="Set up one of them, then check it: boards providers --check",
+        provider=None if only is None else only.provider,
+        generator=None if only is None else only.id,
+    )
+
+
+async def prepare(
+    registry: "Registry",
+    storage: "Storage",
+    settings: "Settings",
+    choice: Choice,
+    given: Mapping[str, Any],
+    options: Options,
+) -> Prepared:
+    """Check the input, take its files into the storage, and make the generation.
+
+    Raises:
+        InvalidInputError: The input does not fit the generator.
+    """
+    from boards.engine.inputs import checked, ingested  # noqa: PLC0415  # loaded with the engine
+
+    entry = choice.entries[0]
+    compiled = registry.compiled(entry.id)
+    complete = checked(compiled.inputs, given, entry.id)
+    complete = await ingested(compiled.inputs, complete, storage)
+    taken = {name: value for name, value in complete.items() if name in given}
+    now = time.time()
+    generation = Generation(
+        id=new_id(),
+        generator=entry.id,
+        provider=entry.provider,
+        artifact_type=entry.artifact_type,
+        input=complete,
+        cost=estimate(compiled, complete),
+        dedupe_key=options.dedupe_key,
+        priority=options.priority,
+        created_at=now,
+        due_at=now,
+        on_ambiguous=options.on_ambiguous or settings.on_ambiguous,
+        alternatives=tuple(_alternatives(registry, choice.entries[1:], taken)),
+    )
+    happenings = [Happening("queued", {"generator": entry.id})]
+    for id_, reason in choice.passed:
+        happenings.append(Happening("fallback", {"from": id_, "to": entry.id, "reason": reason}))
+    return Prepared(generation, happenings, _shared(generation) if options.cache else None)
+
+
+def _alternatives(
+    registry: "Registry", entries: "tuple[GeneratorEntry, ...]", taken: Mapping[str, Any]
+) -> Iterator[Alternative]:
+    """Further candidates that take the same input; what they do not take rules them out."""
+    from boards.engine.inputs import checked  # noqa: PLC0415  # loaded with the engine
+
+    for entry in entries:
+        try:
+            compiled = registry.compiled(entry.id)
+            complete = checked(compiled.inputs, taken, entry.id)
+        except (InvalidInputError, SpecError):
+            continue
+        yield Alternative(entry.id, entry.provider, complete, estimate(compiled, complete))
+
+
+def _shared(generation: Generation) -> str:
+    """SHA-256 of generator and input: files in it are named by their content."""
+    canonical = json.dumps(
+        [generation.generator, dict(generation.input)], sort_keys=True, separators=(",", ":")
+    )
+    return hashlib.sha256(canonical.encode("utf-8", "replace")).hexdigest()
+
+
+def refuse_reserved(reserved: frozenset[str], inputs: Mapping[str, Any], generator: str) -> None:
+    """Refuse keyword arguments that can never be inputs.
+
+    Raises:
+        InvalidInputError: There are some.
+    """
+    taken = sorted(reserved & inputs.keys())
+    if taken:
+        raise InvalidInputError(
+            f"{', '.join(taken)}: reserved as arguments of Boards.",
+            [Problem(one, "give it as input={...} if the generator takes it") for one in taken],
+            generator=generator,
+        )
+
+
+def estimate(compiled: "CompiledGenerator", complete: Mapping[str, Any]) -> Cost | None:
+    """What a generation with that input costs by the spec's list price, if it has one."""
+    found = compiled.estimate({"input": complete, "let": {}, "config": {}, "run": {}})
+    return None if found is None else Cost(*found)

@@ -1,0 +1,244 @@
+"""Which provider a short name goes to, and what becomes of requests that are alike or too many."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from boards import Boards
+from boards.errors import (
+    ConflictError,
+    GenerationFailedError,
+    InvalidInputError,
+    UnavailableError,
+)
+from tests.integration.acme import Acme, drop, generator
+from tests.integration.conftest import Open
+
+KEYS = {"ACME_KEY": "acme-secret-key", "OTHER_KEY": "acme-secret-key"}
+
+
+@pytest.fixture
+async def other() -> AsyncIterator[Acme]:
+    """A second provider, of the same API."""
+    async with Acme() as provider:
+        yield provider
+
+
+def both(
+    acme: Acme, other: Acme, home: Path, *, environment: dict[str, str] | None = None, **more: Any
+) -> Boards:
+    """A host on which acme/draw and other/draw are candidates for ``draw``, in this order."""
+    second = generator()
+    second["provider"] = "other"
+    del second["io"]["input_schema"]["properties"]["style"]
+    del second["execution"]["submit"]["json"]["style"]
+    definition = other.provider()
+    definition["config"]["api_key_env"] = "OTHER_KEY"
+    return Boards(
+        home=home,
+        environment=KEYS if environment is None else environment,
+        providers={"acme": {**acme.provider(), "priority": 1}, "other": definition},
+        generators=[generator(), second],
+        allow_private_hosts=True,
+        **more,
+    )
+
+
+async def fallbacks(boards: Boards, generation_id: str) -> list[dict[str, Any]]:
+    """What the events tell of fallbacks."""
+    events = [event async for event in boards.events(generation_id, follow=False)]
+    return [dict(event.data) for event in events if event.type == "fallback"]
+
+
+async def test_the_next_provider_is_taken_where_the_first_cannot_be_used(
+    acme: Acme, other: Acme, tmp_path: Path
+) -> None:
+    """By default; an event tells from where, to where, and why."""
+    async with both(acme, other, tmp_path, environment={"OTHER_KEY": "acme-secret-key"}) as boards:
+        generation = await boards.generate("draw", prompt="a cat")
+        told = await fallbacks(boards, generation.id)
+    assert generation.provider == "other"
+    assert told == [{"from": "acme/draw", "to": "other/draw", "reason": "ACME_KEY is not set"}]
+
+
+async def test_without_fallback_the_first_provider_must_do(
+    acme: Acme, other: Acme, tmp_path: Path
+) -> None:
+    """Strict: by the setting, or for one request."""
+    environment = {"OTHER_KEY": "acme-secret-key"}
+    async with both(acme, other, tmp_path, environment=environment) as boards:
+        with pytest.raises(UnavailableError, match="ACME_KEY is not set"):
+            await boards.generate("draw", prompt="a cat", fallback="off")
+    async with both(acme, other, tmp_path, environment=environment, fallback="off") as boards:
+        with pytest.raises(UnavailableError, match="The provider acme cannot be used"):
+            await boards.generate("draw", prompt="a cat")
+        assert (
+            await boards.generate("draw", prompt="a cat", fallback="on_unavailable")
+        ).provider == "other"
+
+
+@pytest.mark.parametrize("status", [401, 402, 404, 429])
+async def test_a_refusal_goes_to_the_next_provider_where_that_is_wished(
+    acme: Acme, other: Acme, tmp_path: Path, status: int
+) -> None:
+    """With on_error: nothing was accepted, so nothing is paid twice."""
+
+    async def refuse(_request: web.Request) -> web.StreamResponse:
+        return web.json_response({"error": {"message": "not now"}}, status=status)
+
+    acme.answers["submit"] = refuse
+    async with both(acme, other, tmp_path) as boards:
+        generation = await boards.generate("draw", prompt="a cat", fallback="on_error")
+        told = await fallbacks(boards, generation.id)
+        again = await boards.get(generation.id)
+    assert (generation.provider, again.generator) == ("other", "other/draw")
+    assert [(one["from"], one["to"]) for one in told] == [("acme/draw", "other/draw")]
+    assert "not now" in told[0]["reason"]
+    assert other.counts["submit"] == 1
+
+
+@pytest.mark.parametrize("fallback", ["off", "on_unavailable"])
+async def test_a_refusal_is_a_failure_otherwise(
+    acme: Acme, other: Acme, tmp_path: Path, fallback: Any
+) -> None:
+    """No model is switched silently."""
+
+    async def refuse(_request: web.Request) -> web.StreamResponse:
+        return web.json_response({}, status=402)
+
+    acme.answers["submit"] = refuse
+    async with both(acme, other, tmp_path) as boards:
+        with pytest.raises(GenerationFailedError):
+            await boards.generate("draw", prompt="a cat", fallback=fallback)
+    assert other.counts["submit"] == 0
+
+
+@pytest.mark.parametrize("trouble", ["input", "lost", "failed"])
+async def test_what_another_provider_would_not_mend_or_may_be_paid_stays(
+    acme: Acme, other: Acme, tmp_path: Path, trouble: str
+) -> None:
+    """A bad input is bad everywhere; a lost answer and a job that failed were maybe paid for."""
+    submit = acme.submit
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if trouble == "input":
+            return web.json_response({}, status=422)
+        if trouble == "lost":
+            return await drop(request)
+        reply = await submit(request)
+        acme.jobs["job-1"]["status"] = "failed"
+        return reply
+
+    acme.answers["submit"] = answer
+    async with both(acme, other, tmp_path) as boards:
+        generation = await boards.submit("draw", prompt="a cat", fallback="on_error")
+        ended = await boards.wait(generation.id)
+    assert ended.provider == "acme"
+    assert ended.phase == ("unknown" if trouble == "lost" else "failed")
+    assert other.counts["submit"] == 0
+
+
+async def test_a_candidate_that_does_not_take_the_input_is_no_alternative(
+    acme: Acme, other: Acme, tmp_path: Path
+) -> None:
+    """The other provider has no input called style."""
+
+    async def refuse(_request: web.Request) -> web.StreamResponse:
+        return web.json_response({}, status=402)
+
+    acme.answers["submit"] = refuse
+    async with both(acme, other, tmp_path) as boards:
+        with pytest.raises(GenerationFailedError):
+            await boards.generate("draw", prompt="a cat", style="photo", fallback="on_error")
+    assert other.counts["submit"] == 0
+
+
+async def test_a_bad_input_is_told_by_the_preferred_generator(
+    acme: Acme, other: Acme, tmp_path: Path
+) -> None:
+    """It does not wander off to a generator that would take it."""
+    async with both(acme, other, tmp_path) as boards:
+        with pytest.raises(InvalidInputError) as caught:
+            await boards.generate("draw", prompt="a cat", size=1, fallback="on_error")
+    assert caught.value.generator == "acme/draw"
+
+
+async def test_an_equal_request_is_answered_by_the_earlier_one(
+    acme: Acme, open_boards: Open
+) -> None:
+    """On demand: the order of inputs and given defaults make no difference."""
+    async with open_boards() as boards:
+        first = await boards.generate("draw", prompt="a cat", seed=1, cache=True)
+        second = await boards.generate("draw", size=512, seed=1, prompt="a cat", cache=True)
+        third = await boards.generate("draw", prompt="a cat", seed=2, cache=True)
+        fourth = await boards.generate("draw", prompt="a cat", seed=1)
+    assert second.id == first.id
+    assert len({first.id, third.id, fourth.id}) == 3
+    assert acme.counts["submit"] == 3
+
+
+async def test_equal_requests_under_way_are_one(acme: Acme, open_boards: Open) -> None:
+    """Who comes second waits for the first."""
+    async with open_boards() as boards:
+        made = await asyncio.gather(
+            *(boards.generate("draw", prompt="a cat", cache=True) for _ in range(10))
+        )
+    assert len({one.id for one in made}) == 1
+    assert acme.counts["submit"] == 1
+
+
+async def test_a_failure_is_not_shared(acme: Acme, open_boards: Open) -> None:
+    """The next equal request tries again."""
+
+    async def refuse(_request: web.Request) -> web.StreamResponse:
+        return web.json_response({}, status=402)
+
+    acme.answers["submit"] = refuse
+    async with open_boards() as boards:
+        with pytest.raises(GenerationFailedError):
+            await boards.generate("draw", prompt="a cat", cache=True)
+        del acme.answers["submit"]
+        assert (await boards.generate("draw", prompt="a cat", cache=True)).status == "succeeded"
+
+
+async def test_an_owner_has_no_more_under_way_than_is_allowed(
+    acme: Acme, open_boards: Open
+) -> None:
+    """Enforced in the database, so that concurrent requests cannot slip through."""
+    acme.polls_needed = 10_000
+    async with open_boards(max_in_flight=3) as boards:
+        tried = await asyncio.gather(
+            *(boards.submit("draw", prompt="a cat") for _ in range(10)), return_exceptions=True
+        )
+        made = [one for one in tried if not isinstance(one, BaseException)]
+        refused = [one for one in tried if isinstance(one, ConflictError)]
+        assert (len(made), len(refused)) == (3, 7)
+        assert set(refused[0].running) <= {one.id for one in made}
+        await boards.cancel(made[0].id)
+        await boards.wait(made[0].id)
+        await boards.submit("draw", prompt="a cat")
+
+
+async def test_a_lost_submit_is_repeated_where_its_caller_wishes(
+    acme: Acme, open_boards: Open
+) -> None:
+    """on_ambiguous: hold is the default, resubmit takes the risk, fail gives up."""
+    submit = acme.submit
+
+    async def lossy(request: web.Request) -> web.StreamResponse:
+        return await (drop(request) if acme.counts["submit"] == 1 else submit(request))
+
+    acme.answers["submit"] = lossy
+    async with open_boards() as boards:
+        generation = await boards.generate("draw", prompt="a cat", on_ambiguous="resubmit")
+        assert generation.status == "succeeded"
+        acme.answers["submit"] = drop
+        with pytest.raises(GenerationFailedError, match="cannot be told") as caught:
+            await boards.generate("draw", prompt="a cat", on_ambiguous="fail")
+        assert caught.value.failure.maybe_charged
+        with pytest.raises(GenerationFailedError, match="3 submits were lost"):
+            await boards.generate("draw", prompt="a cat", on_ambiguous="resubmit")

@@ -1,0 +1,69 @@
+"""``boards export`` writes either language, and back."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boards import Boards
+from boards.spec.places import Problems
+from boards.spec.reader import read_text
+from boards.spec.writing import file_document, to_yaml
+
+Cli = Callable[..., Any]
+
+GENERATORS = [one.id for one in Boards(environment={}).generators()]
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_every_installed_generator_goes_to_python_and_back(
+    cli: Cli, tmp_path: Path, name: str
+) -> None:
+    """Its YAML is that of its Python; the Python of that is the same again."""
+    registry = Boards(environment={}).registry
+    expected = registry.spec(registry.resolve(name)[0].id)
+    python = cli("export", name, "--to", "python", "--provider").out
+    (tmp_path / "made.py").write_text(python)
+    assert cli("export", "made.py", "--to", "python").out == python
+    yaml = cli("export", "made.py").out
+    problems = Problems()
+    read = read_text(yaml, "made.yaml", problems)
+    assert not problems.errors
+    assert read.generators == (expected,)
+    assert read.providers == {expected.provider: registry.provider(expected.provider).spec}
+    (tmp_path / "made.yaml").write_text(yaml)
+    assert cli("export", "made.yaml").out == yaml
+    assert cli("export", "made.yaml", "--to", "python").out == python
+
+
+def test_both_plugins_are_installed() -> None:
+    """So the test above has something to say."""
+    assert len([one for one in GENERATORS if one.startswith(("fal/", "replicate/"))]) >= 51
+
+
+def test_yaml_is_the_default_and_json_wraps_it(cli: Cli) -> None:
+    """Without the provider, unless it is asked for."""
+    registry = Boards(environment={}).registry
+    text = cli("export", "fal/flux-dev").out
+    assert text == to_yaml(file_document({}, [registry.spec("fal/flux-dev")]))
+    assert "providers:\n  fal:\n" in cli("export", "fal/flux-dev", "--provider").out
+    shown = json.loads(cli("export", "fal/flux-dev", "--json").out)
+    assert shown == {"generators": ["fal/flux-dev"], "language": "yaml", "text": text}
+
+
+def test_mistakes_and_missing_names_are_told(cli: Cli, tmp_path: Path) -> None:
+    """Of Python at the line; an unknown name with what is near."""
+    (tmp_path / "bad.py").write_text(
+        "from boards.dsl import Generator, body, post\n\n\n"
+        'class Bad(Generator, name="bad", provider="acme", artifact="imag"):\n'
+        '    submit = post("/a")\n    outputs = body.url\n'
+    )
+    ran = cli("export", "bad.py")
+    assert ran.code != 0
+    assert "bad.py:4:60: error: 'imag' is not allowed here; did you mean 'image'?" in ran.err
+    (tmp_path / "bad.yaml").write_text("generators: [{name: x}]\n")
+    assert "missing key" in cli("export", "bad.yaml").err
+    assert "fal/flux-dev" in cli("export", "fal/flux-dve").err
+    assert "There is no file" in cli("export", "nothing.py").err

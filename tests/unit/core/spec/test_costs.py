@@ -1,0 +1,112 @@
+"""``cost``: a list price, and where the provider tells what a job did cost."""
+
+from typing import Any
+
+import pytest
+
+from boards.spec import yaml
+from boards.spec.check import check_documents
+from boards.spec.compile import CompiledGenerator
+from boards.spec.model import ProviderSpec
+from boards.spec.places import Problems
+from boards.spec.reader import read_text
+
+PRICE = "unit: image, usd: 0.5, source: s, as_of: 2025-01-15"
+SPEC = """providers:
+  acme: {{config: {{base_url: "https://acme.example"}}, auth: {{kind: none}}}}
+generators:
+  - name: x
+    artifact_type: image
+    provider: acme
+    cost: {{{}}}
+    io: {{input_schema: {{type: object}}}}
+    execution: {{submit: {{path: /x}}, extract: {{output_paths: [o]}}}}
+"""
+
+
+def mistakes(cost: str) -> list[str]:
+    """The errors of a generator with this cost, without their places."""
+    problems = Problems()
+    document = yaml.parse(SPEC.format(cost), "f.yaml", problems)
+    assert document is not None
+    check_documents([document], problems)
+    return [one.message.removeprefix("error: ") for one in problems.errors]
+
+
+def charged(cost: str, body: Any = None, **header: str) -> Any:
+    """What a reply tells of the cost."""
+    problems = Problems()
+    file = read_text(SPEC.format(cost), "f.yaml", problems)
+    assert file is not None, [str(one) for one in problems.errors]
+    compiled = CompiledGenerator(file.generators[0], "acme", ProviderSpec())
+    if compiled.charged is None:
+        return None
+    return compiled.charged({"status": 200, "body": body, "header": header})
+
+
+@pytest.mark.parametrize(
+    "cost",
+    [
+        PRICE,
+        PRICE + ", times: 3, actual: {quantity: header.x-units}",
+        PRICE + ", actual: {usd: body.price, quantity: body.n}",
+        "unit: generation, actual: {usd: 'body.data[*].cost'}",
+        "unit: credit, usd: 0.01, source: s, as_of: 2025-01-15, actual: {quantity: body.credits}",
+    ],
+)
+def test_a_cost_has_a_list_price_or_a_place_where_it_is_told(cost: str) -> None:
+    """Or both."""
+    assert mistakes(cost) == []
+
+
+@pytest.mark.parametrize(
+    ("cost", "message"),
+    [
+        ("unit: image", "a cost needs usd, the list price, or actual"),
+        ("unit: image, usd: 0.5, source: s", "a list price needs usd, source and as_of"),
+        ("unit: image, usd: 0.5, as_of: 2025-01-15", "a list price needs usd, source and as_of"),
+        (
+            "unit: image, times: 3, actual: {usd: body.price}",
+            "times needs usd, the price of one",
+        ),
+        (PRICE + ", actual: {}", "actual needs usd or quantity"),
+        (PRICE + ", actual: {usd: price}", "'price' begins with none of body, header, status"),
+        (PRICE + ", actual: {dollars: body.price}", "unknown key 'dollars'"),
+        ("unit: image, actual: {quantity: body.n}", "a quantity needs the price of one"),
+    ],
+)
+def test_a_cost_that_cannot_be_computed_is_a_mistake(cost: str, message: str) -> None:
+    """Each is told by what is missing."""
+    assert any(message in one for one in mistakes(cost)), mistakes(cost)
+
+
+@pytest.mark.parametrize(
+    ("actual", "told"),
+    [
+        ("{usd: body.price}", (0.07, "image", None)),
+        ("{usd: 'body.parts[*].price'}", (0.75, "image", None)),
+        ("{quantity: header.x-units}", (1.25, "image", 2.5)),
+        ("{quantity: body.zero}", (0.0, "image", 0.0)),
+        ("{usd: body.price, quantity: header.x-units}", (0.07, "image", 2.5)),
+        ("{usd: body.none, quantity: header.x-units}", (1.25, "image", 2.5)),
+        ("{usd: body.nothing}", None),
+        ("{usd: body.word}", None),
+        ("{usd: body.minus}", None),
+        ("{usd: body.yes}", None),
+        ("{usd: 'body.mixed[*]'}", None),
+        ("{quantity: header.x-huge}", None),
+    ],
+)
+def test_a_reply_tells_what_it_did_cost(actual: str, told: Any) -> None:
+    """A number, or a text that is one; several are added up; what is no amount tells nothing."""
+    body = {
+        "price": 0.07, "parts": [{"price": 0.5}, {"price": "0.25"}], "zero": 0, "none": None,
+        "word": "much", "minus": -1, "yes": True, "mixed": [1, "much"],
+    }  # fmt: skip
+    header = {"x-units": "2.5", "x-huge": "inf"}
+    assert charged(f"{PRICE}, actual: {actual}", body, **header) == told
+
+
+def test_a_list_price_alone_looks_nowhere() -> None:
+    """The engine need not look at replies then."""
+    assert charged(PRICE) is None

@@ -21,6 +21,7 @@ DISTRIBUTIONS = {
     nox.project.load_toml(path)["project"]["name"]: path.parent
     for path in (CORE / "pyproject.toml", *sorted(ROOT.glob("plugins/*/pyproject.toml")))
 }
+PARALLEL = ("-n", "auto", "--dist", "worksteal")
 WHEELS = ROOT / "build" / "wheels"
 TYPESCRIPT = "typescript@>=5"
 BUILT: dict[str, Path] = {}
@@ -79,7 +80,15 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Test the built wheels, on every interpreter that is there."""
     install(session, "tests")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *PARALLEL, *session.posargs)
+
+
+@nox.session
+def crash(session: nox.Session) -> None:
+    """Kill hosts at random times; other seeds: ``nox -s crash -- NUMBER``, or ``-- 17,42``."""
+    install(session, "tests")
+    session.env["BOARDS_CRASH_SEEDS"] = session.posargs[0] if session.posargs else "200"
+    session.run("pytest", "-q", "-s", "tests/crash/test_random.py")
 
 
 @nox.session
@@ -103,7 +112,7 @@ def lowest(session: nox.Session) -> None:
         "--resolution=lowest-direct", "--no-sources", "--all-extras", *metadata, *wheels()
     )
     session.install(*group("tests"))
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *PARALLEL, *session.posargs)
 
 
 @nox.session

@@ -1,4 +1,4 @@
-"""kill -9 with 50 jobs in flight, then a restart: nothing lost, nothing submitted twice."""
+"""kill -9 of a program with a shipped plugin, then a restart: nothing lost or submitted twice."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from boards import Boards
 from boards.testing.emulators.replicate import ReplicateEmulator
 from boards.testing.emulators.server import Knobs, running
 
-COUNT = 50
+COUNT = 30
 DRIVER = Path(__file__).parent / "driver.py"
 
 
@@ -33,14 +33,12 @@ def start(home: Path, base_url: str, count: int) -> "subprocess.Popen[str]":
 @pytest.mark.parametrize(
     ("seconds", "knobs"),
     [
-        pytest.param(0.0, Knobs(queue_seconds=0.2, run_seconds=0.5), id="while submitting"),
         pytest.param(
             0.0,
-            Knobs(queue_seconds=0.2, run_seconds=0.5, latency_seconds=0.15),
+            Knobs(queue_seconds=0.1, run_seconds=0.3, latency_seconds=0.15),
             id="with submits under way",
         ),
-        pytest.param(0.6, Knobs(queue_seconds=0.2, run_seconds=0.8), id="while waiting"),
-        pytest.param(1.1, Knobs(queue_seconds=0.1, run_seconds=0.9), id="while fetching"),
+        pytest.param(0.5, Knobs(queue_seconds=0.1, run_seconds=0.4), id="while fetching"),
     ],
 )
 async def test_nothing_is_lost_and_nothing_is_paid_twice(

@@ -1,6 +1,6 @@
 """A scripted provider, and a host that knows it."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,25 @@ from typing import Any
 import pytest
 
 from boards import Boards
+from boards.events import EVENT_DATA, Happening
+from boards.store import transitions
 from tests.integration.acme import Acme, generator
 
 Open = Callable[..., AbstractAsyncContextManager[Boards]]
+
+
+@pytest.fixture(autouse=True)
+def _events_are_declared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a test brings about: no event is kept whose data is not as the table says."""
+    rows = transitions._event_rows
+
+    def checked(happenings: Sequence[Happening]) -> list[tuple[str, str | None]]:
+        for one in happenings:
+            declared = set(EVENT_DATA[one.type].__annotations__)
+            assert set(one.data) == declared, f"{one.type} is told with {[*one.data]}: {declared}"
+        return rows(happenings)
+
+    monkeypatch.setattr(transitions, "_event_rows", checked)
 
 
 @pytest.fixture

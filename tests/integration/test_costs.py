@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from aiohttp import web
 
 from boards import Boards, GenerationFailedError, GenerationUnresolvedError
 from boards.budgets import CostGroup
+from boards.generations import FINAL_PHASES
 from tests.integration.acme import Acme, drop, generator
 
 Open = Callable[..., AbstractAsyncContextManager[Boards]]
@@ -22,8 +24,11 @@ NOTHING = CostGroup("", 0, 0.0, 0.0, 0.0, 0)
 
 
 @pytest.fixture
-def open_priced(acme: Acme, tmp_path: Path) -> Open:
-    """Open a host whose generator ``acme/draw`` has a price."""
+def open_priced(acme: Acme, tmp_path: Path) -> Iterator[Open]:
+    """Open a host whose generator ``acme/draw`` has a price.
+
+    Afterwards nothing is reserved for what has ended, and something for all that has not.
+    """
 
     def open_(
         *,
@@ -46,7 +51,15 @@ def open_priced(acme: Acme, tmp_path: Path) -> Open:
             **settings,
         )
 
-    return open_
+    yield open_
+    database = sqlite3.connect(tmp_path / "home" / "boards.db")
+    rows = database.execute(
+        "SELECT g.phase, l.state FROM ledger l JOIN generations g ON g.seq = l.generation"
+        " WHERE l.attempt = (SELECT max(attempt) FROM ledger WHERE generation = g.seq)"
+    ).fetchall()
+    database.close()
+    for phase, state in rows:
+        assert (state == "reserved") == (phase not in FINAL_PHASES), rows
 
 
 async def spent(boards: Boards) -> CostGroup:
@@ -80,7 +93,7 @@ async def test_a_price_is_held_while_a_job_runs_and_spent_when_it_succeeds(
         events = [one async for one in boards.events(generation.id)]
     assert generation.cost is not None
     assert generation.cost.estimated
-    assert events[-1].data["cost"] == generation.cost.as_dict()
+    assert dict(events[-1].data)["cost"] == generation.cost.as_dict()
 
 
 @pytest.mark.parametrize(

@@ -243,8 +243,8 @@ async def test_a_full_disk_holds_a_generation_up_and_loses_nothing(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as broken:
-        broken.setattr("boards.storage.local.os.fsync", full)
         async with open_boards() as boards:
+            broken.setattr("boards.storage.local.os.fsync", full)
             with pytest.raises(StorageError) as caught:
                 await boards.generate("acme/draw", prompt="a")
             (generation,) = await boards.list()

@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 
 from boards import Boards, GenerationFailedError
+from boards.cli.app import boards as group
 from boards.testing.emulators import media
 from tests.integration.acme import PNG, Acme
 from tests.integration.conftest import Open
@@ -104,6 +105,35 @@ async def test_a_circle_of_redirects_ends(acme: Acme, open_boards: Open) -> None
     async with open_boards() as boards:
         with pytest.raises(GenerationFailedError, match="circles"):
             await boards.generate("acme/draw", prompt="a")
+
+
+@pytest.mark.parametrize("kind", ["fetched", "inline"])
+async def test_an_artifact_tells_the_facts_of_its_bytes(
+    acme: Acme,
+    open_boards: Open,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    kind: str,
+) -> None:
+    """Not those that a reply claims, which are its meta; also after a restart, and by command."""
+
+    async def claim(_request: web.Request) -> web.StreamResponse:
+        uri = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
+        url = f"{acme.url}/files/a.png" if kind == "fetched" else uri
+        return web.json_response({"images": [{"url": url, "width": 512}]})
+
+    acme.answers["result"] = claim
+    output = {"from": "body.images[*].url", "meta": {"width": "body.images[*].width"}}
+    async with open_boards(execution={"extract": {"outputs": [output]}}) as boards:
+        generation = await boards.generate("acme/draw", prompt="a")
+    async with open_boards() as boards:
+        [artifact] = (await boards.get(generation.id)).artifacts
+    assert (artifact.width, artifact.height, artifact.duration) == (1, 1, None)
+    assert artifact.meta == {"width": 512}
+    assert artifact.as_dict()["width"] == 1
+    status = ["--home", str(tmp_path / "home"), "status", generation.id]
+    await asyncio.to_thread(group.main, status, standalone_mode=False)
+    assert "1 x 1" in " ".join(capsys.readouterr().out.split())
 
 
 async def test_outputs_inside_the_reply_need_no_download(acme: Acme, open_boards: Open) -> None:

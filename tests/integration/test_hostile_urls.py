@@ -547,6 +547,19 @@ async def test_a_path_cannot_become_a_host(
     assert internet.lookups == []
 
 
+async def test_a_websocket_is_not_redirected(
+    internet: Internet, client: ProviderClient, transport: AiohttpTransport
+) -> None:
+    """Its first frames may hold a key: they go to the address that was trusted, or nowhere."""
+    internet.redirects["/socket"] = internet.url("http://other.example.com:PUBLIC/steal")
+    base = internet.url("ws://cdn.example.com:PUBLIC")
+    spec = evolve(client.spec, config={**client.config, "socket": base})
+    trusting = ProviderClient("acme", spec, load(home="/nowhere", environment={}), transport)
+    with pytest.raises(UnsentError):
+        await trusting.connect(evolve(rendered("/socket", authenticated=True), base="socket"))
+    assert [path for path, _ in internet.requests] == ["/socket"]
+
+
 async def test_the_reason_is_told_without_secrets_of_the_url(
     internet: Internet, downloader: Downloader
 ) -> None:

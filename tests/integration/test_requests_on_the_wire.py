@@ -122,7 +122,7 @@ async def test_a_provider_that_takes_plain_base64_gets_it(acme: Acme, open_board
 async def test_a_submit_that_the_provider_knows_again_is_repeated_after_a_503(
     acme: Acme, open_boards: Open
 ) -> None:
-    """With an idempotency key no answer and a gateway's error are asked again, with the same key."""
+    """With a key, no answer and a gateway's error are asked again: the same attempt."""
     keys: list[str] = []
     submit = acme.submit
 

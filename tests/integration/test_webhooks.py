@@ -211,3 +211,35 @@ async def test_without_a_public_address_no_webhook_is_asked_for(
     async with open_boards(provider={"webhook": WEBHOOK}, execution={"submit": SUBMIT}) as boards:
         await boards.generate("draw", prompt="a cat")
     assert "webhook" not in acme.jobs["job-1"]["input"]
+
+
+async def test_a_second_job_of_one_generation_is_stopped_and_told(
+    acme: Acme, open_boards: Open
+) -> None:
+    """The lost submit did arrive, and its caller had it sent again: the first job is an orphan."""
+    submit = acme.submit
+
+    async def lossy(request: Any) -> Any:
+        reply = await submit(request)
+        return await drop(request) if acme.counts["submit"] == 1 else reply
+
+    acme.answers["submit"] = lossy
+    async with open_boards(
+        provider={"webhook": WEBHOOK}, execution=SLOW, webhook_url=PUBLIC
+    ) as boards:
+        generation = await boards.submit("draw", prompt="a cat", on_ambiguous="resubmit")
+        async for event in boards.events(generation.id):
+            if event.type == "submitted":
+                break
+        body = call(acme, status="running")
+        await boards.receive_webhook("acme", signed(body), body, await token_of(acme))
+        while not (events := await _orphans(boards, generation.id)):
+            pass
+        assert events == [{"decision": "orphan", "provider_job_id": "job-1"}]
+        assert acme.jobs["job-1"]["status"] == "canceled"
+        assert (await boards.get(generation.id)).provider_job_id == "job-2"
+
+
+async def _orphans(boards: Boards, generation_id: str) -> list[dict[str, Any]]:
+    events = [event async for event in boards.events(generation_id, follow=False)]
+    return [dict(event.data) for event in events if event.type == "resolved"]

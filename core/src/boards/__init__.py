@@ -5,6 +5,7 @@ from boards.boards import Boards
 from boards.budgets import CostGroup
 from boards.errors import (
     BoardsError,
+    ConflictError,
     Failure,
     GenerationCanceledError,
     GenerationError,
@@ -12,6 +13,7 @@ from boards.errors import (
     GenerationUnresolvedError,
     InvalidInputError,
     NotFoundError,
+    PipelineError,
     PluginError,
     Problem,
     ProviderError,
@@ -23,11 +25,13 @@ from boards.errors import (
 )
 from boards.events import Event
 from boards.generations import Cost, Generation, Progress
+from boards.runs import PipelineRun, StepRun
 
 __all__ = [
     "Artifact",
     "Boards",
     "BoardsError",
+    "ConflictError",
     "Cost",
     "CostGroup",
     "Event",
@@ -39,12 +43,15 @@ __all__ = [
     "GenerationUnresolvedError",
     "InvalidInputError",
     "NotFoundError",
+    "PipelineError",
+    "PipelineRun",
     "PluginError",
     "Problem",
     "Progress",
     "ProviderError",
     "SettingsError",
     "SpecError",
+    "StepRun",
     "StorageError",
     "StoreError",
     "UnavailableError",

@@ -4,7 +4,15 @@ import asyncio
 import concurrent.futures
 import contextlib
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
 
@@ -26,7 +34,9 @@ if TYPE_CHECKING:
     from boards.events import AnyEvent
     from boards.generations import Cost, Generation, Phase, Status
     from boards.layers import GivenGenerators, GivenProviders
+    from boards.pipelines.building import GivenPipeline
     from boards.plugins import PluginInfo
+    from boards.runs import PipelineRun
     from boards.settings import Fallback, OnAmbiguous, Overrides, Settings
     from boards.storage import Storage
     from boards.store import Store
@@ -305,13 +315,16 @@ class Boards:
 
         A plain iterator: each step blocks until there is another event.
         """
-        stream = self._boards.events(generation_id, after=after, follow=follow)
+        yield from self._iterate(self._boards.events(generation_id, after=after, follow=follow))
+
+    def _iterate(self, stream: "AsyncIterator[T]") -> "Iterator[T]":
+        """An asynchronous iterator as a plain one."""
         try:
             while True:
-                event = self._await(lambda: anext(stream, None))
-                if event is None:
+                one = self._await(lambda: anext(stream, None))
+                if one is None:
                     return
-                yield event
+                yield one
         finally:
             with contextlib.suppress(BoardsError):  # closed: the loop took it along
                 self._await(stream.aclose)  # type: ignore[attr-defined]  # a generator
@@ -331,6 +344,67 @@ class Boards:
     ) -> "Generation":
         """Take in a provider's call: :meth:`boards.Boards.receive_webhook`."""
         return self._await(lambda: self._boards.receive_webhook(provider, headers, body, token))
+
+    # Pipelines
+
+    def run(
+        self,
+        pipeline: "GivenPipeline",
+        /,
+        *,
+        input: Mapping[str, Any] | None = None,  # noqa: A002  # the field's word
+        dedupe_key: str | None = None,
+        priority: int = 0,
+        **inputs: Any,
+    ) -> "PipelineRun":
+        """Run a pipeline, wait, and return the run: :meth:`boards.Boards.run`."""
+        return self._await(
+            lambda: self._boards.run(
+                pipeline, input=input, dedupe_key=dedupe_key, priority=priority, **inputs
+            )
+        )
+
+    def start_run(
+        self,
+        pipeline: "GivenPipeline",
+        /,
+        *,
+        input: Mapping[str, Any] | None = None,  # noqa: A002  # the field's word
+        dedupe_key: str | None = None,
+        priority: int = 0,
+        **inputs: Any,
+    ) -> "PipelineRun":
+        """Start a run of a pipeline and return at once: :meth:`boards.Boards.start_run`."""
+        return self._await(
+            lambda: self._boards.start_run(
+                pipeline, input=input, dedupe_key=dedupe_key, priority=priority, **inputs
+            )
+        )
+
+    def wait_run(self, run_id: str) -> "PipelineRun":
+        """The run when it ended: :meth:`boards.Boards.wait_run`."""
+        return self._await(lambda: self._boards.wait_run(run_id))
+
+    def watch_run(self, run_id: str) -> "Iterator[PipelineRun]":
+        """A run whenever one of its steps moved: :meth:`boards.Boards.watch_run`.
+
+        A plain iterator: each step blocks until there is something new.
+        """
+        yield from self._iterate(self._boards.watch_run(run_id))
+
+    def cancel_run(self, run_id: str) -> "PipelineRun":
+        """Wish a run canceled: :meth:`boards.Boards.cancel_run`."""
+        return self._await(lambda: self._boards.cancel_run(run_id))
+
+    def get_run(self, run_id: str) -> "PipelineRun":
+        """A run by its id, or by the beginning of it: :meth:`boards.Boards.get_run`."""
+        return self._await(lambda: self._boards.get_run(run_id))
+
+    def runs(
+        self, *, statuses: "Iterable[Status]" = (), limit: int = 50, before: str | None = None
+    ) -> "builtins.list[PipelineRun]":
+        """Runs of pipelines, newest first: :meth:`boards.Boards.runs`."""
+        return self._await(lambda: self._boards.runs(statuses=statuses, limit=limit, before=before))
 
     # Look
 
@@ -434,9 +508,20 @@ class Boards:
         """What was spent, and what is reserved: :meth:`boards.Boards.costs`."""
         return self._await(lambda: self._boards.costs(since=since, until=until, group_by=group_by))
 
+    @overload
+    def explain(self, generator: "Generator", /) -> "Explanation": ...
+    @overload
     def explain(
         self,
         name: str,
+        /,
+        *,
+        input: Mapping[str, Any] | None = None,
+        **inputs: Any,
+    ) -> "Explanation": ...
+    def explain(
+        self,
+        name: Any,
         /,
         *,
         input: Mapping[str, Any] | None = None,  # noqa: A002  # the field's word

@@ -14,6 +14,7 @@ from boards.errors import (
     GenerationUnresolvedError,
     NotFoundError,
     ProviderError,
+    StoreError,
 )
 from boards.generations import Cost, Generation, Phase, Status
 
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
     from boards.entries import Availability, GeneratorEntry, ProviderEntry
     from boards.events import AnyEvent
     from boards.layers import GivenGenerators, GivenProviders
+    from boards.pipelines.building import GivenPipeline
+    from boards.pipelines.running import Conductor
     from boards.plugins import PluginInfo
+    from boards.runs import PipelineRun
     from boards.settings import Fallback, OnAmbiguous, Overrides, Settings
     from boards.storage import Storage
     from boards.store import Store
@@ -93,6 +97,7 @@ class Boards:
         self._store = store
         self._storage = storage
         self._engine: Engine | None = None
+        self._conductor: Conductor | None = None
         self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -112,14 +117,16 @@ class Boards:
         self._exit.push_async_callback(engine.close)
         try:
             await engine.open(drive=self._drive)
+            self._engine = engine
+            self._conductor = await self._conduct(engine)
         except BaseException:
+            self._engine = None
             await self._exit.aclose()
             raise
-        self._engine = engine
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._engine = None
+        self._engine = self._conductor = None
         await self._exit.aclose()
 
     @property
@@ -324,6 +331,124 @@ class Boards:
             WebhookError: It does not come from the provider: answer 401.
         """
         return await self._running.receive_webhook(provider, headers, body, token)
+
+    # Pipelines
+
+    async def run(
+        self,
+        pipeline: "GivenPipeline",
+        /,
+        *,
+        input: Mapping[str, Any] | None = None,  # noqa: A002  # the field's word
+        dedupe_key: str | None = None,
+        priority: int = 0,
+        **inputs: Any,
+    ) -> "PipelineRun":
+        """Run a pipeline, wait, and return the run with its steps and artifacts.
+
+        Args:
+            pipeline: A :class:`boards.pipelines.Pipeline`, or the path of a YAML file.
+            input: Inputs, for names that are taken here (see :data:`RESERVED`).
+            dedupe_key: With a key that was used before, that run is returned.
+            priority: Of its generations. Lower first.
+            inputs: The pipeline's inputs; files as in :meth:`generate`.
+
+        Raises:
+            SpecError: The pipeline has mistakes; nothing was begun.
+            UnavailableError: A step's provider cannot be used; nothing was begun.
+            InvalidInputError: The input does not fit the pipeline; nothing was begun.
+            PipelineError: A step failed, and with it the run; or it was canceled, or a step's
+                submit is ``unknown``. ``run`` tells what each step made.
+            StoreError: The database cannot be written.
+        """
+        started = await self.start_run(
+            pipeline, input=input, dedupe_key=dedupe_key, priority=priority, **inputs
+        )
+        from boards.pipelines.outcome import completed  # noqa: PLC0415  # with the pipelines
+
+        return completed(await self._pipelines.wait(started.id))
+
+    async def start_run(
+        self,
+        pipeline: "GivenPipeline",
+        /,
+        *,
+        input: Mapping[str, Any] | None = None,  # noqa: A002  # the field's word
+        dedupe_key: str | None = None,
+        priority: int = 0,
+        **inputs: Any,
+    ) -> "PipelineRun":
+        """Start a run of a pipeline and return at once; it survives this process.
+
+        Arguments and errors are those of :meth:`run`, without what happens after the start.
+        """
+        from boards.choosing import refuse_reserved  # noqa: PLC0415  # with the registry
+        from boards.pipelines.building import Pipeline, spec_of  # noqa: PLC0415
+        from boards.pipelines.starting import prepared  # noqa: PLC0415
+
+        conductor, storage = self._pipelines, self._running.storage
+        spec = spec_of(pipeline)
+        for record in pipeline.records if isinstance(pipeline, Pipeline) else ():
+            self.registry.add(record)
+        refuse_reserved(RESERVED, inputs, spec.name)
+        run = await prepared(
+            spec,
+            {**(input or {}), **inputs},
+            self.registry,
+            self.settings,
+            storage,
+            dedupe_key=dedupe_key,
+            priority=priority,
+        )
+        return await conductor.start(run)
+
+    async def wait_run(self, run_id: str) -> "PipelineRun":
+        """The run when it ended, however it ended, or when all it waits for is a decision.
+
+        Raises:
+            NotFoundError: There is no such run.
+            BoardsError: A fault of this machine holds it up; it is not lost.
+        """
+        return await self._pipelines.wait(run_id)
+
+    async def watch_run(self, run_id: str) -> "AsyncIterator[PipelineRun]":
+        """A run as it is now, and again whenever one of its steps moved, until it ends.
+
+        Raises:
+            NotFoundError: There is no such run.
+            BoardsError: A fault of this machine holds it up; it is not lost.
+        """
+        run = await self._pipelines.get(run_id)
+        async for one in self._pipelines.watch(run.id):
+            yield one
+
+    async def cancel_run(self, run_id: str) -> "PipelineRun":
+        """Wish a run canceled: nothing more begins, and what is under way is canceled.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        return await self._pipelines.cancel(run_id)
+
+    async def get_run(self, run_id: str) -> "PipelineRun":
+        """A run by its id, or by the beginning of its id, its steps with their generations.
+
+        Raises:
+            NotFoundError: There is none, or several begin so.
+        """
+        return await self._pipelines.get(run_id)
+
+    async def runs(
+        self, *, statuses: Iterable[Status] = (), limit: int = 50, before: str | None = None
+    ) -> "builtins.list[PipelineRun]":
+        """Runs of pipelines, newest first; their steps without generations.
+
+        Args:
+            statuses: Only these.
+            limit: At most so many.
+            before: Only older ones than this id.
+        """
+        return await self._pipelines.list(statuses=tuple(statuses), limit=limit, before=before)
 
     # Look
 
@@ -586,9 +711,20 @@ class Boards:
             group_by=group_by,
         )
 
+    @overload
+    async def explain(self, generator: "Generator", /) -> "Explanation": ...
+    @overload
     async def explain(
         self,
         name: str,
+        /,
+        *,
+        input: Mapping[str, Any] | None = None,
+        **inputs: Any,
+    ) -> "Explanation": ...
+    async def explain(
+        self,
+        name: "str | Generator",
         /,
         *,
         input: Mapping[str, Any] | None = None,  # noqa: A002  # the field's word
@@ -606,6 +742,7 @@ class Boards:
         """
         from boards.engine import explaining  # noqa: PLC0415  # loaded with the engine
 
+        name, input = self._named(name, input)  # noqa: A001
         entry = explaining.likely(self.registry, name)
         return await explaining.explained(
             self.registry, self.settings, entry, {**(input or {}), **inputs}
@@ -620,6 +757,31 @@ class Boards:
         if isinstance(generator, str):
             return generator, given
         return self.registry.add(generator.__boards_record__()), generator.__boards_input__()
+
+    @property
+    def _pipelines(self) -> "Conductor":
+        if self._conductor is None:
+            self._running  # noqa: B018  # which tells that it is not open
+            raise StoreError(
+                "This store keeps no runs of pipelines.", remedy="Use the one that is built in."
+            )
+        return self._conductor
+
+    async def _conduct(self, engine: "Engine") -> "Conductor | None":
+        """Drives the runs of pipelines, where the store keeps them."""
+        runs = getattr(engine.store, "runs", None)
+        if runs is None:
+            return None
+        from boards.choosing import Options  # noqa: PLC0415  # loaded with the registry
+        from boards.pipelines.running import Conductor  # noqa: PLC0415  # with the engine
+
+        async def prepare(name: str, given: Mapping[str, Any], options: Options) -> "Prepared":
+            return await self._prepared(name, given, {}, options)
+
+        conductor = Conductor(engine, runs, prepare)
+        self._exit.push_async_callback(conductor.close)
+        await conductor.open()
+        return conductor
 
     async def _prepared(
         self,

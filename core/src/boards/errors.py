@@ -11,6 +11,7 @@ from attrs import frozen
 
 if TYPE_CHECKING:
     from boards.generations import Generation
+    from boards.runs import PipelineRun
 
 __all__ = [
     "PROVIDER_ERROR_KINDS",
@@ -25,6 +26,7 @@ __all__ = [
     "GenerationUnresolvedError",
     "InvalidInputError",
     "NotFoundError",
+    "PipelineError",
     "PluginError",
     "Problem",
     "ProviderError",
@@ -364,3 +366,19 @@ class GenerationUnresolvedError(GenerationError):
                 f"Decide with: boards resolve {generation.id} --job JOB_ID | --resubmit | --abandon"
             ),
         )
+
+
+class PipelineError(BoardsError):
+    """A run of a pipeline ended, or stands, without its result.
+
+    Attributes:
+        run: The run as the store has it; its steps tell what succeeded.
+        kind: Of the failure of the step that the run failed with; ``canceled`` or ``unknown``.
+    """
+
+    kind: str = "provider"  # type: ignore[misc]  # an instance's
+
+    def __init__(self, run: "PipelineRun", kind: str, message: str, *, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.run = run
+        self.kind = kind

@@ -46,6 +46,8 @@ class Logger:
         if structlog is not None and structlog.is_configured():
             return getattr(structlog.get_logger(self._name).bind(**facts()), method)
         standard = logging.getLogger(self._name)
+        if method not in _LEVELS:
+            raise AttributeError(method)
         if not standard.isEnabledFor(_LEVELS[method]):
             return _nothing
         import structlog  # noqa: PLC0415  # see the class

@@ -69,6 +69,8 @@ class Settings:
         owner_budget: What each owner may spend. ``BOARDS_OWNER_BUDGET``.
         budget_unpriced: Whether generators without a price may be used while there is a budget,
             which cannot see them: ``allow`` or ``refuse``. ``BOARDS_BUDGET_UNPRICED``.
+        opentelemetry: Whether traces and figures go to OpenTelemetry; None for: if the host has
+            imported it. ``BOARDS_OPENTELEMETRY``.
         environment: The environment over the ``.env`` file. Secrets are read from here when they
             are needed and kept nowhere else.
     """
@@ -90,6 +92,7 @@ class Settings:
     budget: Budgets = ()
     owner_budget: Budgets = ()
     budget_unpriced: Unpriced = "allow"
+    opentelemetry: bool | None = None
     environment: Mapping[str, str] = field(factory=dict, repr=False, eq=False)
 
     @cache.default
@@ -129,6 +132,7 @@ class Overrides(TypedDict, total=False):
     budget: str | tuple[str, ...] | list[str] | None
     owner_budget: str | tuple[str, ...] | list[str] | None
     budget_unpriced: Unpriced | None
+    opentelemetry: bool | str | None
     environment: Mapping[str, str] | None
 
 
@@ -292,4 +296,5 @@ _SETTINGS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "budget": ("BOARDS_BUDGET", parse_budgets),
     "owner_budget": ("BOARDS_OWNER_BUDGET", partial(parse_budgets, each_owner=True)),
     "budget_unpriced": ("BOARDS_BUDGET_UNPRICED", lambda value: _word(value, get_args(Unpriced))),
+    "opentelemetry": ("BOARDS_OPENTELEMETRY", _flag),
 }

@@ -19,12 +19,14 @@ __all__ = ["COMMANDS", "BoardsGroup", "boards", "main"]
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "generate": ("boards.cli.generate:generate", "Generate, and wait for the result."),
+    "run": ("boards.cli.pipelines:run", "Run a pipeline, and wait for its result."),
     "generators": ("boards.cli.catalog:generators", "List what there is to generate with."),
     "search": ("boards.cli.catalog:search", "Search generators by words, the best first."),
     "show": ("boards.cli.catalog:show", "Show a generator and its inputs."),
     "providers": ("boards.cli.catalog:providers", "List providers, and how to set them up."),
     "plugins": ("boards.cli.plugins:plugins", "List plugins, and what is wrong with them."),
     "generations": ("boards.cli.generations:generations", "List generations, newest first."),
+    "runs": ("boards.cli.pipelines:runs", "List runs of pipelines, newest first; or show one."),
     "status": ("boards.cli.generations:status", "Show a generation."),
     "wait": ("boards.cli.generate:wait", "Wait for a generation, and show its result."),
     "cancel": ("boards.cli.generations:cancel", "Cancel a generation, here and at the provider."),

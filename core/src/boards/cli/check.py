@@ -25,7 +25,8 @@ __all__ = ["as_json", "check", "find_mistakes", "yaml_files"]
 def check(session: Session, paths: tuple[Path, ...]) -> int:
     """Check files of the generator language, and tell all mistakes at once.
 
-    A directory stands for the YAML files in it. A provider that a file does not define is taken
+    A directory stands for the YAML files in it. A file with `pipeline:` is a pipeline, all others
+    define providers and generators. A provider that a file does not define is taken
     from another of the files, or from what is installed.
     """
     files = yaml_files(paths)
@@ -69,13 +70,15 @@ def yaml_files(paths: tuple[Path, ...]) -> list[Path]:
 def find_mistakes(session: Session, paths: list[Path]) -> tuple[list[Problem], list[Problem]]:
     """The errors and the warnings of some files that belong together, by place."""
     from boards.documents import take_switches  # noqa: PLC0415  # not for --help
+    from boards.pipelines.checking import check_pipeline, installed  # noqa: PLC0415
+    from boards.pipelines.reader import is_pipeline, read_document  # noqa: PLC0415
     from boards.spec import yaml  # noqa: PLC0415
     from boards.spec.check import check_documents  # noqa: PLC0415
     from boards.spec.places import Problems  # noqa: PLC0415
 
     problems = Problems()
     unreadable: list[Problem] = []
-    documents = []
+    documents, pipelines = [], []
     with _without_collections():
         for path in paths:
             try:
@@ -83,10 +86,20 @@ def find_mistakes(session: Session, paths: list[Path]) -> tuple[list[Problem], l
             except SpecError as error:
                 unreadable += error.problems or (Problem(str(path), f"error: {error.message}"),)
                 continue
-            if document is not None:
+            if document is not None and is_pipeline(document):
+                pipelines.append(document)
+            elif document is not None:
                 take_switches(document.root)  # a host's file may merely disable a generator
                 documents.append(document)
-        check_documents(documents, problems, _Installed(session))
+        files = check_documents(documents, problems, _Installed(session))
+        if pipelines:
+            defined = frozenset(
+                name for file in files for one in file.generators for name in (one.id, one.name)
+            )
+            look_up = installed(session.boards(drive=False).registry, elsewhere=defined)
+            for document in pipelines:
+                if (spec := read_document(document, problems)) is not None:
+                    check_pipeline(spec, problems, look_up)
     return [*unreadable, *problems.errors], problems.warnings
 
 

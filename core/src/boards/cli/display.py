@@ -15,6 +15,8 @@ __all__ = ["Display", "display_for"]
 
 _BAR: Final = re.compile(r"\d%\|")
 """A line of a progress bar: the percentage is shown already."""
+_TREE: Final = " │├└─"
+"""What stands before the name of a step."""
 
 
 class Display(Protocol):
@@ -23,8 +25,14 @@ class Display(Protocol):
     def __enter__(self) -> Self: ...
     def __exit__(self, *_: object) -> None: ...
 
-    def add(self, generation_id: str, name: str) -> None:
-        """Show one more generation."""
+    def add(self, generation_id: str, name: str, key: str | None = None) -> None:
+        """Show one more generation; with a key, in the place of what was expected under that."""
+
+    def expect(self, key: str, name: str) -> None:
+        """Show one that is to begin later; :meth:`add` with its key tells that it does."""
+
+    def over(self, key: str, outcome: str, said: str) -> None:
+        """One that was expected ended without ever beginning."""
 
     def event(self, event: Event) -> None:
         """Something happened to one of them."""
@@ -98,7 +106,13 @@ class _Silent:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def add(self, generation_id: str, name: str) -> None:
+    def add(self, generation_id: str, name: str, key: str | None = None) -> None:
+        pass
+
+    def expect(self, key: str, name: str) -> None:
+        pass
+
+    def over(self, key: str, outcome: str, said: str) -> None:
         pass
 
     def event(self, event: Event) -> None:
@@ -119,9 +133,12 @@ class _Lines(_Silent):
         self._names: dict[str, str] = {}
         self._last: dict[str, str] = {}
 
-    def add(self, generation_id: str, name: str) -> None:
+    def add(self, generation_id: str, name: str, key: str | None = None) -> None:
         self._names[generation_id] = name
         self._out.note(f"{name}: generation {generation_id}")
+
+    def over(self, key: str, outcome: str, said: str) -> None:
+        self._out.note(f"{key}: {outcome}{f', because {said}' if said else ''}")
 
     def event(self, event: Event) -> None:
         name = self._names.get(event.generation_id, "")
@@ -141,7 +158,7 @@ class _Lines(_Silent):
 @define
 class _Row:
     name: str
-    began: float = field(factory=time.monotonic)
+    began: float | None = field(factory=time.monotonic)
     said: str = "queued"
     percent: float | None = None
     ended: float | None = None
@@ -149,6 +166,7 @@ class _Row:
 
 
 _MARKS: Final = {"succeeded": ("✓", "green"), "failed": ("✗", "red"), "canceled": ("-", "dim")}
+_MARKS_OF_STEPS: Final = {**_MARKS, "skipped": ("-", "dim"), "waiting": ("·", "dim")}
 
 
 class _Live:
@@ -161,6 +179,7 @@ class _Live:
         from rich.spinner import Spinner  # noqa: PLC0415
 
         self._rows: dict[str, _Row] = {}
+        self._keys: dict[str, str] = {}
         self._console = Console(file=out.errors)
         self._spinner = Spinner("dots", style="cyan")
         self._live = Live(
@@ -178,16 +197,30 @@ class _Live:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def add(self, generation_id: str, name: str) -> None:
-        self._rows[generation_id] = _Row(name)
+    def add(self, generation_id: str, name: str, key: str | None = None) -> None:
+        row = self._rows.get(key or generation_id)
+        if key is None or row is None:
+            self._rows[generation_id] = _Row(name)
+            return
+        row.began, row.outcome, row.said = time.monotonic(), "", "queued"
+        self._keys[generation_id] = key
+
+    def expect(self, key: str, name: str) -> None:
+        self._rows[key] = _Row(name, began=None, said="waiting", outcome="waiting")
+
+    def over(self, key: str, outcome: str, said: str) -> None:
+        row = self._rows.get(key)
+        if row is not None and row.ended is None:
+            row.outcome, row.ended = outcome, time.monotonic()
+            row.said = f"{outcome}{f': {plain(said)}' if said else ''}"
 
     def event(self, event: Event) -> None:
-        row = self._rows.get(event.generation_id)
+        row = self._rows.get(self._keys.get(event.generation_id, event.generation_id))
         if row is None:
             return
         if event.type == "log":
             for line in _log_lines(event):
-                prefix = f"{row.name}: " if len(self._rows) > 1 else ""
+                prefix = f"{row.name.lstrip(_TREE)}: " if len(self._rows) > 1 else ""
                 self._print(f"{prefix}{line}", "dim")
             return
         if event.type == "fallback":
@@ -224,8 +257,9 @@ class _Live:
         table = Table.grid(padding=(0, 1))
         now = time.monotonic()
         for row in self._rows.values():
-            mark, style = _MARKS.get(row.outcome, ("?", "yellow"))
-            running = row.ended is None
+            mark, style = _MARKS_OF_STEPS.get(row.outcome, ("?", "yellow"))
+            running = row.ended is None and row.began is not None
+            took = "" if row.began is None else seconds((row.ended or now) - row.began)
             bar: Any = ""
             if running:
                 bar = ProgressBar(
@@ -242,6 +276,6 @@ class _Live:
                 Text(
                     row.said, style="cyan" if running else style, overflow="ellipsis", no_wrap=True
                 ),
-                Text(seconds((row.ended or now) - row.began), style="dim", no_wrap=True),
+                Text(took, style="dim", no_wrap=True),
             )
         return table

@@ -24,8 +24,8 @@ from boards.engine.transport import (
     UnsentError,
     unsilent,
 )
-from boards.engine.trust import origin
 from boards.errors import ProviderError
+from boards.spec.hosts import origin
 from boards.storage import BlobWriter, Storage
 
 __all__ = ["Downloaded", "Downloader", "Fetcher"]

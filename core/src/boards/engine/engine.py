@@ -7,8 +7,9 @@ write.
 import asyncio
 import contextlib
 import json
+import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
@@ -20,8 +21,8 @@ from boards.engine.addresses import AddressPolicy
 from boards.engine.download import Downloader
 from boards.engine.flight import Flight, Heard
 from boards.engine.machine import Machine
-from boards.engine.observing import Observers
-from boards.engine.rest import ProviderClient
+from boards.engine.observing import Observers, Teller
+from boards.engine.rest import TRANSPORT_ERRORS, ProviderClient
 from boards.engine.stages import SpecStages
 from boards.engine.transport import AiohttpTransport, Transport
 from boards.engine.webhooks import Addresses, Replays, token_hash
@@ -37,8 +38,10 @@ if TYPE_CHECKING:
     from boards.registry import Registry
     from boards.runner import Runner
     from boards.settings import Settings
+    from boards.spec.compile import CompiledGenerator
     from boards.storage import Storage
     from boards.store import Store
+    from boards.telemetry import Telemetry
 
 __all__ = ["Engine"]
 
@@ -80,12 +83,16 @@ class Engine:
         self.store = store
         self.storage = storage
         self._runner = runner
+        self._telemetry = _telemetry(settings)
         self._transport = transport or AiohttpTransport(_policy(settings))
+        if self._telemetry is not None:
+            self._transport = self._telemetry.transport(self._transport)
         self._clients: dict[str, ProviderClient] = {}
         self._stages: dict[str, Stages] = {}
         self._replays = Replays()
         self._observers = Observers()
         self._follower: asyncio.Task[None] | None = None
+        self._told_of_others: list[Callable[[], Awaitable[None]]] = []
         self._driving = False
         self._wants_to_drive = False
         hooks = registry.hooks
@@ -96,7 +103,11 @@ class Engine:
             client=self.client,
             stages=self.stages,
             compiled=registry.compiled,
-            downloader=self._downloader,
+            downloader=(
+                self._downloader
+                if self._telemetry is None
+                else self._telemetry.fetcher(self._downloader)
+            ),
             hooks=hooks if hooks.implements("boards_before_submit") else None,
             trouble=self._observers.troubled,
             wake=runner.wake,
@@ -106,11 +117,14 @@ class Engine:
             ),
             flights={},
             critical=set(),
+            attempted=None if self._telemetry is None else self._telemetry.attempted,
         )
+        if self._telemetry is not None:
+            store.subscribe(self._committed)
+        self._teller: Teller | None = None
         if hooks.implements("boards_generation_event"):
-            self._hook_tasks: set[asyncio.Task[None]] = set()
-            self._hook_seen: dict[str, int] = {}
-            store.subscribe(self._tell_hooks)
+            self._teller = Teller(store, hooks.generation_event, lambda: self._driving)
+            store.subscribe(self._teller.committed)
 
     async def open(self, *, drive: bool) -> None:
         """Open store and storage; with ``drive``, take up what is live if nobody else does."""
@@ -136,10 +150,18 @@ class Engine:
         if self.machine.critical:
             await asyncio.gather(*self.machine.critical, return_exceptions=True)
         self._observers.close()
+        if self._teller is not None:
+            await self._teller.close()
+        if self._telemetry is not None:
+            self._telemetry.close()
         await self._downloader.close()
         await self._transport.close()
         await self.storage.close()
         await self.store.close()
+
+    def follow(self, callback: Callable[[], Awaitable[None]]) -> None:
+        """Call back when another process wrote, and when this one begins to drive."""
+        self._told_of_others.append(callback)
 
     @property
     def driving(self) -> bool:
@@ -185,6 +207,11 @@ class Engine:
                 due = generation.due_at
                 if generation.phase != "unknown" or due is not None:
                     self._runner.enqueue(generation.id, at=due if due and due <= latest else 0.0)
+            await self._tell_of_others()
+
+    async def _tell_of_others(self) -> None:
+        for callback in self._told_of_others:
+            await callback()
 
     async def _follow(self) -> None:
         """Look at what other processes wrote, and contend for the store while another owns it."""
@@ -212,6 +239,7 @@ class Engine:
             found = await self.store.get(generation_id)
             if found is not None:
                 self._observers.committed(found, ())
+        await self._tell_of_others()
 
     async def create(self, request: "Prepared") -> Generation:
         """Commit a new generation and have it driven; or the one that stands for it.
@@ -227,9 +255,15 @@ class Engine:
             max_in_flight=self._settings.max_in_flight,
         )
         if self._driving and created.id == generation.id:
+            if self._telemetry is not None:
+                self._telemetry.begin(created)
             await self.machine.board(created)
             self._runner.enqueue(created.id)
         return created
+
+    def _committed(self, generation: Generation, happenings: "Sequence[Happening]") -> None:
+        if self._telemetry is not None and self._driving:
+            self._telemetry.committed(generation, happenings)
 
     async def wait(self, generation: Generation) -> Generation:
         """The generation when it ends, or when it is ``unknown`` and waits for a decision.
@@ -368,9 +402,11 @@ class Engine:
         job = self.machine.job(flight)
         await self.stages(provider).verify_webhook(job, lower, body)
         life = 2 * webhook.verify.tolerance if webhook is not None else 0.0
-        if generation.final or self._replays.seen(f"{token}.{token_hash(repr(body))}", life):
+        if self._replays.seen(f"{token}.{token_hash(repr(body))}", life):
             return generation
         heard = _heard(lower, body)
+        if heard is not None and await self._orphaned(flight.compiled, generation, attempt, heard):
+            return generation
         if generation.phase == "unknown" and heard is not None:
             await self._found(flight, attempt, heard)
         if heard is not None and generation.id in self.machine.flights:
@@ -383,14 +419,9 @@ class Engine:
 
     async def _found(self, flight: Flight, attempt: Attempt, heard: Heard) -> None:
         """A webhook for an ``unknown`` generation: the provider did accept the job."""
-        captures = flight.compiled.submits[0].captures if flight.compiled.submits else ()
-        kept = {name: at(heard.reply) for name, at in captures}
-        job: Any = {name: value for name, value in kept.items() if value is not ABSENT}
-        if not captures:
-            job = heard.reply["body"]
-        if not job or not flight.compiled.job_suffices(job):
+        found = _told_job(flight.compiled, attempt, heard)
+        if found is None:
             return
-        found = accepted_as(attempt, job, tuple(kept))
         happening = Happening(
             "resolved", {"decision": "webhook", "provider_job_id": found.provider_job_id}
         )
@@ -406,25 +437,50 @@ class Engine:
         if resolved and self._driving:
             await self.machine.board(after)
 
-    def _tell_hooks(self, generation: Generation, happenings: Any) -> None:
-        """Hand a commit's events to the plugins that observe, off the event loop."""
-        if happenings:
-            task = asyncio.create_task(self._observe(generation.id))
-            self._hook_tasks.add(task)
-            task.add_done_callback(self._hook_tasks.discard)
+    async def _orphaned(
+        self,
+        compiled: "CompiledGenerator",
+        generation: Generation,
+        attempt: Attempt,
+        heard: Heard,
+    ) -> bool:
+        """Whether a call tells of an earlier submit that arrived after all: a second job, paid for.
 
-    async def _observe(self, generation_id: str) -> None:
-        seen = self._hook_seen.get(generation_id, 0)
-        events = await self.store.events(generation_id, after=seen)
-        for event in events:
-            if event.id > self._hook_seen.get(generation_id, 0):
-                self._hook_seen[generation_id] = event.id
-                await asyncio.to_thread(self._registry.hooks.generation_event, event)
+        It is stopped if it still runs, and shown by its attempt and an event.
+        """
+        attempts = await self.store.attempts(generation.id)
+        if not attempts or attempt.number >= attempts[-1].number:
+            return False
+        found = _told_job(compiled, attempt, heard) or evolve(attempt, outcome="accepted")
+        await self.store.attempt_result(found, outcome="accepted")
+        status = compiled.webhook_status(heard.reply, False)[0] if compiled.webhook_status else None
+        if status in ("queued", "running") and found.job is not None:
+            try:
+                job = self.machine.job(Flight(generation, compiled, found))
+                await self.stages(generation.provider).cancel(job)
+            except (BoardsError, *TRANSPORT_ERRORS) as error:
+                _log.warning("an orphan runs on", generation=generation.id, error=str(error))
+        if not generation.final:
+            told = {"decision": "orphan", "provider_job_id": found.provider_job_id}
+            await self.store.note(generation, [Happening("resolved", told)])
+        return True
 
 
 def _known_job(attempt: Attempt, job: str) -> Attempt:
     """The attempt with a job found by hand."""
     return evolve(attempt, outcome="accepted", provider_job_id=job, job={"id": job})
+
+
+def _told_job(compiled: "CompiledGenerator", attempt: Attempt, heard: Heard) -> Attempt | None:
+    """The attempt with the job that a call tells of; None where it does not tell enough."""
+    captures = compiled.submits[0].captures if compiled.submits else ()
+    kept = {name: at(heard.reply) for name, at in captures}
+    job: Any = {name: value for name, value in kept.items() if value is not ABSENT}
+    if not captures:
+        job = heard.reply["body"]
+    if not job or not compiled.job_suffices(job):
+        return None
+    return accepted_as(attempt, job, tuple(kept))
 
 
 def _heard(headers: Mapping[str, str], body: bytes) -> Heard | None:
@@ -439,6 +495,23 @@ def _addresses(settings: "Settings") -> Addresses | None:
     if settings.webhook_url is None:
         return None
     return Addresses(settings.webhook_url, settings.home / "webhook.key")
+
+
+def _telemetry(settings: "Settings") -> "Telemetry | None":
+    """OpenTelemetry's observer: where the host uses that already, unless the settings say."""
+    wanted = settings.opentelemetry
+    if not (wanted if wanted is not None else "opentelemetry" in sys.modules):
+        return None
+    try:
+        from boards.telemetry import Telemetry  # noqa: PLC0415  # of an extra
+    except ImportError as error:
+        if wanted is None:
+            return None
+        raise SettingsError(
+            f"BOARDS_OPENTELEMETRY is set, and OpenTelemetry cannot be imported: {error}.",
+            remedy="pip install 'boards-core[otel]'",
+        ) from error
+    return Telemetry()
 
 
 def _policy(settings: "Settings") -> AddressPolicy:

@@ -8,12 +8,15 @@ import secrets
 import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
+from mimetypes import guess_type
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import urlsplit
 
 from attrs import evolve, field, frozen
 
 from boards.artifacts import REFERENCE_PREFIX, Artifact
+from boards.engine.download import Downloaded
 from boards.engine.files import FileForms
 from boards.engine.inputs import checked, ingested
 from boards.engine.rest import ProviderClient, with_query
@@ -29,7 +32,7 @@ from boards.spec.paths import ABSENT
 from boards.spec.requests import CompiledRequest, FilePart, Rendered
 from boards.spec.tokens import RenderError
 from boards.spec.writing import document_of
-from boards.storage import Blob, Storage
+from boards.storage import Blob, BlobWriter, Storage
 
 if TYPE_CHECKING:
     from boards.entries import GeneratorEntry
@@ -242,7 +245,8 @@ async def _submit(
         notes.append(f"{name} would be uploaded first; its address stands in the request.")
         return f"<upload of {name}>"
 
-    forms = FileForms(client, cast("Storage", storage), upload)
+    fetcher = _Unfetched(storage, wording, notes)
+    forms = FileForms(client, cast("Storage", storage), upload, fetcher)
     chosen = compiled.choose_submit({**scope, "files": forms})
     if chosen is None:
         return None
@@ -393,6 +397,24 @@ class _Memory:
 
     async def url(self, _key: str) -> str | None:
         return None
+
+
+@frozen
+class _Unfetched:
+    """A fetcher that only names what it would fetch; its type is as its address has it."""
+
+    _storage: _Memory
+    _wording: Wording
+    _notes: list[str]
+
+    async def fetch(self, url: str, _headers: Mapping[str, str] | None = None) -> Downloaded:
+        self._notes.append(f"{url} would be fetched first; its bytes stand in the request.")
+        content = url.encode()
+        self._wording.unfetched(content, url)
+        self._storage.names[content] = url
+        writer = self._storage.writer()
+        await writer.write(content)
+        return Downloaded(cast("BlobWriter", writer), guess_type(urlsplit(url).path)[0])
 
 
 @frozen

@@ -14,11 +14,11 @@ from boards.engine.facts import facts_of
 from boards.engine.files import parse_data_uri
 from boards.engine.media import mismatch, sniff
 from boards.engine.rest import ProviderClient
-from boards.engine.trust import origin
 from boards.errors import ProviderError
 from boards.events import Happening
 from boards.generations import Attempt, Output
 from boards.runner import Again, Done
+from boards.spec.hosts import origin
 from boards.spec.replies import Found
 from boards.spec.tokens import RenderError
 from boards.storage import Blob
@@ -207,7 +207,7 @@ async def _failed(machine: "Machine", flight: "Flight", error: ProviderError) ->
         first, most = _AFTER_FAILURE
         seconds = min(first * 2 ** min(flight.failures - 1, 16), most)
         happening = Happening("retrying", {"reason": error.message, "seconds": seconds})
-        await machine.store.note(flight.generation, [happening])
+        await machine.note(flight, happening)
         return Again(time.time() + seconds)
     return await machine.fail(
         flight, error.kind, error.message, remedy=error.remedy, maybe_charged=True

@@ -87,6 +87,21 @@ class Flight:
         self.failures = 0
         self._scope = None
 
+    def facts(self) -> dict[str, Any]:
+        """Whose lines of the log these are: see :func:`boards.logs.facts`."""
+        generation, attempt = self.generation, self.attempt
+        facts: dict[str, Any] = {
+            "generation": generation.id,
+            "generator": generation.generator,
+            "provider": generation.provider,
+        }
+        if attempt is not None:
+            facts["attempt"] = attempt.number
+        job = generation.provider_job_id or (attempt and attempt.provider_job_id)
+        if job is not None:
+            facts["provider_job_id"] = job
+        return facts
+
     def leave(self) -> None:
         """Stop listening: nothing more is to be heard of it."""
         if self.listener is not None:

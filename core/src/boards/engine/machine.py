@@ -20,9 +20,9 @@ from boards.engine.flight import Flight
 from boards.engine.rest import ProviderClient
 from boards.engine.webhooks import Addresses
 from boards.errors import BoardsError, Failure, ProviderErrorKind, StorageError, StoreError
-from boards.events import Happening
+from boards.events import FailedData, Happening
 from boards.generations import Attempt, Generation, Phase
-from boards.logs import Logger
+from boards.logs import Logger, about
 from boards.runner import Again, Done
 from boards.spec.compile import CompiledGenerator
 from boards.storage import Storage
@@ -37,6 +37,10 @@ _log = Logger("boards.engine")
 
 _AFTER_TROUBLE: Final = 15.0
 """Seconds before a generation is looked at again that a local fault held up: a full disk, say."""
+
+
+_QUOTING: Final = frozenset({"log", "retrying", "fallback", "unknown"})
+"""Events that quote a provider."""
 
 
 class Submissions(Protocol):
@@ -62,6 +66,7 @@ class Machine:
         wake: Has a generation driven at once.
         addresses: Of webhooks; None where no public address is set.
         accounts: The ledger's part of each transition, and the budgets.
+        attempted: Told of an attempt that is committed, as it was before and as it is.
     """
 
     store: Store
@@ -77,15 +82,23 @@ class Machine:
     accounts: Accounts
     flights: dict[str, Flight]
     critical: set["asyncio.Task[Any]"]
+    attempted: Callable[[Generation, Attempt | None, Attempt], None] | None = None
 
     async def drive(self, generation_id: str) -> Again | Done:
         """Take a generation one step further; idempotent, and safe to call from anywhere."""
+        outer = about.set(lambda: {"generation": generation_id})
+        outcome = await self._driven(generation_id)
+        about.reset(outer)  # not after a bug: whoever logs that has the generation at hand
+        return outcome
+
+    async def _driven(self, generation_id: str) -> Again | Done:
         flight = self.flights.get(generation_id)
         try:
             if flight is None:
                 flight = await self._take_up(generation_id)
                 if flight is None:
                     return Done()
+            about.set(flight.facts)
             outcome = await self._step(flight)
         except BoardsError as error:
             return await self._held_up(generation_id, flight, error)
@@ -188,19 +201,37 @@ class Machine:
         entry = self.accounts.entry(before, after, attempt or flight.attempt)
         moved = after.generator != before.generator
         applied = await self.store.cas(
-            Change(before.phase, after, happenings, attempt, entry, moved=moved)
+            Change(before.phase, after, self._told(before, happenings), attempt, entry, moved=moved)
         )
         if applied:
             flight.generation = evolve(
                 after, canceling=after.canceling or flight.generation.canceling
             )
             if attempt is not None:
+                if self.attempted is not None:
+                    self.attempted(before, flight.attempt, attempt)
                 flight.attempt = attempt
             return True
         now = await self.store.get(before.id)
         if now is not None:
             flight.generation = now
         return False
+
+    async def note(self, flight: Flight, *happenings: Happening) -> None:
+        """Keep the progress of a flight, without waiting for the disk."""
+        await self.store.note(flight.generation, self._told(flight.generation, happenings))
+
+    def _told(
+        self, generation: Generation, happenings: tuple[Happening, ...]
+    ) -> tuple[Happening, ...]:
+        """Events whose words are not ours: without the provider's secrets."""
+        if not any(one.type in _QUOTING for one in happenings):
+            return happenings
+        scrub = self.client(generation.provider).scrub
+        return tuple(
+            Happening(one.type, {key: _scrubbed(value, scrub) for key, value in one.data.items()})
+            for one in happenings
+        )
 
     async def fail(
         self,
@@ -214,14 +245,15 @@ class Machine:
         attempt: Attempt | None = None,
     ) -> Done:
         """End a flight without a result; canceled, if that was wished for."""
+        scrub = self.client(flight.generation.provider).scrub
         failure = Failure(
             kind,
-            message,
-            remedy or default_remedy(kind, flight.generation),
+            scrub(message),
+            scrub(remedy) or default_remedy(kind, flight.generation),
             retryable=kind in ("rate_limited", "transient", "timeout"),
             maybe_charged=maybe_charged,
         )
-        data = {
+        data: FailedData = {
             "kind": failure.kind,
             "message": failure.message,
             "remedy": failure.remedy,
@@ -247,6 +279,12 @@ class Machine:
             finished_at=time.time(),
         )
         return Done()
+
+
+def _scrubbed(value: Any, scrub: Callable[[str], str]) -> Any:
+    if isinstance(value, list):
+        return [_scrubbed(one, scrub) for one in value]
+    return scrub(value) if isinstance(value, str) else value
 
 
 def default_remedy(kind: ProviderErrorKind, generation: Generation) -> str:

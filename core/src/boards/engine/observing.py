@@ -1,13 +1,24 @@
-"""Telling those who wait: futures for one generation's end, wake-ups for its events."""
+"""Telling those who wait, and those who watch: callers, and the plugins' observers."""
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
 
-from boards.errors import BoardsError
-from boards.events import Happening
+from boards.errors import BoardsError, StoreError
+from boards.events import Event, Happening
 from boards.generations import Generation
+from boards.logs import Logger
 
-__all__ = ["Observers"]
+if TYPE_CHECKING:
+    from boards.store import Store
+
+__all__ = ["Observers", "Teller"]
+
+_log = Logger("boards.engine")
+
+_ENDS: Final = frozenset({"succeeded", "failed", "canceled"})
+_LEAVE_TO_TELL: Final = 5.0
+"""Seconds that a plugin gets at the end for what it is being told."""
 
 
 class Observers:
@@ -71,3 +82,59 @@ class Observers:
         for futures in list(self._ends.values()):
             for future in list(futures):
                 future.cancel()
+
+
+class Teller:
+    """Hands the events of each commit to the plugins' observers: in order, off the event loop.
+
+    Args:
+        store: Has the events, with their numbers.
+        tell: Blocks for as long as an observer does.
+        ends: Whether this process commits the ends of generations: it drives. Only then is it kept
+            in mind what was told of one until its end; otherwise a commit tells all of its events.
+    """
+
+    def __init__(
+        self, store: "Store", tell: Callable[[Event], None], ends: Callable[[], bool]
+    ) -> None:
+        self._store = store
+        self._tell = tell
+        self._ends = ends
+        self._told: dict[str, int] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._more: set[str] = set()
+
+    @property
+    def kept(self) -> set[str]:
+        """Generations of which something is kept in mind."""
+        return {*self._told, *self._tasks, *self._more}
+
+    def committed(self, generation: Generation, happenings: Sequence[Happening]) -> None:
+        """Told by the store after each commit."""
+        if not happenings:
+            return
+        self._more.add(generation.id)
+        if generation.id not in self._tasks:
+            self._tasks[generation.id] = asyncio.create_task(self._tell_all(generation.id))
+
+    async def _tell_all(self, generation_id: str) -> None:
+        ended = False
+        try:
+            while generation_id in self._more:
+                self._more.discard(generation_id)
+                after = self._told.get(generation_id, 0)
+                for event in await self._store.events(generation_id, after=after):
+                    await asyncio.to_thread(self._tell, event)
+                    self._told[generation_id] = event.id
+                    ended = event.type in _ENDS
+        except StoreError as error:
+            _log.warning("observers miss events", generation=generation_id, error=error.message)
+        finally:
+            del self._tasks[generation_id]
+            if ended or not self._ends():
+                self._told.pop(generation_id, None)
+
+    async def close(self) -> None:
+        """Have told what was committed."""
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=_LEAVE_TO_TELL)

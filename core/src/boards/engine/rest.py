@@ -14,6 +14,7 @@ from attrs import evolve
 
 from boards.engine import sse
 from boards.engine.limits import Gate
+from boards.engine.scrubbing import Scrubber
 from boards.engine.transport import (
     LostReplyError,
     Reply,
@@ -24,7 +25,7 @@ from boards.engine.transport import (
     UnsentError,
     unsilent,
 )
-from boards.engine.trust import TrustedHosts, origin
+from boards.spec.hosts import TrustedHosts, origin
 from boards.errors import ProviderError, ProviderErrorKind, UnavailableError
 from boards.logs import retries_to_logging
 from boards.settings import Settings
@@ -81,6 +82,8 @@ class ProviderClient:
         self.trusted = TrustedHosts(spec)
         self._refusal = compile_refusal(spec.errors)
         self._token: tuple[float, str] | None = None
+        self._variables = _secret_variables(spec)
+        self._scrubbed: tuple[set[str], Scrubber] = (set(), Scrubber(()))
         self.gate = Gate(spec.limits)
         self.authenticate: Callable[[Request], Awaitable[Request]] | None = None
         """An adapter's own way to add credentials; None for what the spec says."""
@@ -91,7 +94,11 @@ class ProviderClient:
         return self.spec.config
 
     def secret(self, variable: str) -> str | None:
-        """The value of a secret's environment variable; None where it is not set."""
+        """The value of a secret's environment variable; None where it is not set.
+
+        What was asked for here is taken out of replies and messages from then on.
+        """
+        self._variables.add(variable)
         return self._settings.secret(variable)
 
     def named_secret(self, name: str) -> str:
@@ -113,11 +120,23 @@ class ProviderClient:
 
     def scrub(self, text: str) -> str:
         """A text without the provider's secrets."""
-        for name in (self.spec.config.get("api_key_env"), *self.spec.secrets.values()):
-            secret = self._settings.secret(name) if isinstance(name, str) else None
-            if secret and len(secret) >= 4:
-                text = text.replace(secret, "***")
-        return text
+        return self._scrubber.text(text)
+
+    def clean(self, value: Any) -> Any:
+        """What the provider said, without its secrets: it may repeat what it was sent.
+
+        Nothing else of a reply is ever seen: not by a specification, nor by the store.
+        """
+        return self._scrubber.value(value)
+
+    @property
+    def _scrubber(self) -> Scrubber:
+        values = {self._settings.secret(one) or "" for one in self._variables}
+        if self._token is not None:
+            values.add(self._token[1])
+        if values != self._scrubbed[0]:
+            self._scrubbed = (values, Scrubber(values))
+        return self._scrubbed[1]
 
     def url(self, rendered: Rendered) -> str:
         """The absolute URL of a rendered request, query included.
@@ -242,15 +261,14 @@ class ProviderClient:
 
     async def _accepted(self, request: Request, accept: str, *, own: bool) -> ReplyValue:
         """A reply that is no error; everything else as :class:`ProviderError`."""
+        unreadable: UnreadableReplyError | None = None
         try:
             reply = await self.send(request, accept, own=own)
+        except UnreadableReplyError as error:  # a rule of the spec may know it all the same
+            reply, unreadable = error.reply, error
         except TRANSPORT_ERRORS as error:
-            reply = getattr(error, "reply", None)
-            refusal = self._refusal(reply) if reply is not None else None
-            if refusal is None:
-                raise self.explain(error) from error
-        else:
-            refusal = self._refusal(reply)
+            raise self.explain(error) from error
+        refusal = self._refusal(reply)
         if refusal is not None:
             raise ProviderError(
                 refusal.kind,
@@ -259,6 +277,8 @@ class ProviderClient:
                 retry_after=refusal.after,
                 provider=self.name,
             )
+        if unreadable is not None:
+            raise self.explain(unreadable) from unreadable
         return reply
 
     def explain(self, error: Exception) -> ProviderError:
@@ -266,7 +286,7 @@ class ProviderClient:
         if isinstance(error, UnsentError) and error.forbidden is not None:
             return ProviderError(
                 "untrusted_url",
-                f"{self.name} was not asked: {error}.",
+                self.scrub(f"{self.name} was not asked: {error}."),
                 remedy=(
                     "If the address is meant, allow it: "
                     f"BOARDS_ALLOW_PRIVATE_HOSTS={error.forbidden}"
@@ -274,9 +294,13 @@ class ProviderClient:
                 provider=self.name,
             )
         if isinstance(error, UnreadableReplyError | ReplyTooLargeError):
-            return ProviderError("transient", f"{self.name}: {error}", provider=self.name)
+            return ProviderError(
+                "transient", self.scrub(f"{self.name}: {error}"), provider=self.name
+            )
         kind: ProviderErrorKind = "timeout" if "no answer within" in str(error) else "transient"
-        return ProviderError(kind, f"{self.name} cannot be reached: {error}", provider=self.name)
+        return ProviderError(
+            kind, self.scrub(f"{self.name} cannot be reached: {error}"), provider=self.name
+        )
 
     async def exchange(self, rendered: Rendered, *, fresh: bool = False) -> ReplyValue:
         """Send a rendered request and read the whole reply.
@@ -310,7 +334,7 @@ class ProviderClient:
             raise
         if own:
             self.gate.observe(reply.status, reply.headers)
-        return _reply_value(reply, _decode(reply, content, accept))
+        return self._reply_value(reply, _decode(reply, content, accept, self.scrub))
 
     async def stream(self, rendered: Rendered) -> AsyncIterator[ReplyValue]:
         """Server-sent events whose data is JSON, each as a reply.
@@ -330,14 +354,16 @@ class ProviderClient:
             media = reply.headers.get("content-type", "").partition(";")[0].strip()
             if reply.status >= 300 or media != "text/event-stream":
                 content = await reply.read(MAX_REPLY)
-                yield _reply_value(reply, _decode(reply, content, rendered.accept))
+                yield self._reply_value(
+                    reply, _decode(reply, content, rendered.accept, self.scrub)
+                )
                 return
             async for data in sse.data_of(unsilent(reply.chunks(), silence)):
                 try:
                     body = json.loads(data)
                 except ValueError:
                     continue  # [DONE], and tokens of a text
-                yield _reply_value(reply, body)
+                yield self._reply_value(reply, body)
         finally:
             await reply.close()
 
@@ -352,7 +378,14 @@ class ProviderClient:
         if rendered.base is not None:
             url = f"{str(self.spec.config[rendered.base]).rstrip('/')}{url}"
         self.url(evolve(rendered, url=_http_of(url), base=None))
-        return await self._transport.connect(url, rendered.timeout)
+        return _CleanSocket(await self._transport.connect(url, rendered.timeout), self.clean)
+
+    def _reply_value(self, reply: Reply, body: Any) -> dict[str, Any]:
+        return {
+            "status": reply.status,
+            "header": self.clean(reply.headers),
+            "body": self.clean(body),
+        }
 
 
 TRANSPORT_ERRORS: Final = (
@@ -364,8 +397,25 @@ TRANSPORT_ERRORS: Final = (
 """All that :meth:`ProviderClient.send` raises when no readable reply came."""
 
 
-def _reply_value(reply: Reply, body: Any) -> dict[str, Any]:
-    return {"status": reply.status, "header": reply.headers, "body": body}
+class _CleanSocket:
+    """A websocket whose frames are without secrets: see :meth:`ProviderClient.clean`."""
+
+    def __init__(self, socket: Socket, clean: Callable[[Any], Any]) -> None:
+        self._socket = socket
+        self._clean = clean
+        self.send = socket.send
+        self.close = socket.close
+
+    async def receive(self) -> Any:
+        return self._clean(await self._socket.receive())
+
+
+def _secret_variables(spec: ProviderSpec) -> set[str]:
+    """The environment variables that a provider's secrets are in."""
+    names = {spec.config.get("api_key_env"), *spec.secrets.values()}
+    if spec.webhook is not None:
+        names.add(spec.webhook.verify.secret_env)
+    return {name for name in names if isinstance(name, str)}
 
 
 def _http_of(url: str) -> str:
@@ -454,7 +504,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _decode(reply: Reply, content: bytes, accept: str) -> Any:
+def _decode(reply: Reply, content: bytes, accept: str, scrub: Callable[[str], str]) -> Any:
     """The body as the spec expects it; an error's as JSON where it is, else as text."""
     successful = reply.status < 300
     if successful and accept == "binary":
@@ -469,6 +519,6 @@ def _decode(reply: Reply, content: bytes, accept: str) -> Any:
             return text
         what = reply.headers.get("content-type", "no content type")
         raise UnreadableReplyError(
-            _reply_value(reply, text),
-            f"the reply is not JSON but {what}: {' '.join(text.split())[:120]!r}",
+            {"status": reply.status, "header": reply.headers, "body": scrub(text)},
+            f"the reply is not JSON but {what}: {' '.join(scrub(text).split())[:120]!r}",
         ) from None

@@ -47,6 +47,8 @@ __all__ = ["recover", "submit"]
 _log = Logger("boards.engine")
 
 _AMBIGUOUS_STATUS: Final = frozenset({502, 503, 504})
+_UNHEARD: Final = frozenset({"rate_limited", "transient", "timeout", "auth", "quota"})
+"""Error kinds of answers that were given before anybody looked at the idempotency key."""
 
 
 @frozen
@@ -57,11 +59,13 @@ class _Sending:
         job: What the stages are told.
         chosen: The variant; None where the provider's adapter submits.
         rendered: Its request; None likewise.
+        replayed: It was sent before, with the same key, and may have been accepted then.
     """
 
     job: Job
     chosen: CompiledSubmit | None
     rendered: Rendered | None
+    replayed: bool = False
 
     @property
     def digest(self) -> str:
@@ -142,6 +146,7 @@ async def recover(machine: "Machine", flight: "Flight") -> Again | Done:
     recognised = chosen is not None and chosen.idempotency is not None
     if not (recognised or stages.repeatable) or sending.digest != attempt.request_digest:
         return await lost(machine, flight, attempt, reason)
+    sending = evolve(sending, replayed=recognised)
     generation = flight.generation
     ticket = Ticket(asyncio.get_running_loop().create_future())  # a cancel cannot withdraw this one
     async with client.gate.passing(ticket, generation.owner, generation.priority):
@@ -252,17 +257,22 @@ async def _answer(
     except UnsentError as error:
         ended = _ended(attempt, "unsent")
         told = client.explain(error)
+        if sending.replayed:
+            return await _unheard(machine, flight, client, attempt, told.message, None)
         if error.forbidden is not None:
             return await machine.fail(
                 flight, told.kind, told.message, remedy=told.remedy, attempt=ended
             )
         return await _retry_later(machine, flight, client, ended, told.message, None)
     except TRANSPORT_ERRORS as error:
-        reply = known_refusal(flight.compiled, error, sending.job.scope)
-        if reply is None:
+        known = known_refusal(flight.compiled, error, sending.job.scope)
+        if known is None:
             return await _maybe_lost(machine, flight, client, sending, attempt, str(error))
+        reply = known
     except UnavailableError as error:
         ended = _ended(attempt, "unsent")
+        if sending.replayed:
+            return await _unheard(machine, flight, client, attempt, error.message, None)
         return await refused(
             machine, flight, "auth", error.message, remedy=error.remedy, attempt=ended
         )
@@ -339,16 +349,18 @@ async def _refused(
 ) -> Again | Done:
     """The provider answered with an error."""
     message = client.scrub(refusal.message)
+    if refusal.refused and refusal.kind == "rate_limited":
+        client.gate.pause(_backoff(client, 1) if refusal.after is None else refusal.after)
+    if sending.replayed and (refusal.refused or refusal.kind in _UNHEARD):
+        return await _unheard(machine, flight, client, attempt, message, refusal.after)
     if refusal.refused:
-        if refusal.kind == "rate_limited":
-            client.gate.pause(_backoff(client, 1) if refusal.after is None else refusal.after)
         return await _retry_later(
             machine, flight, client, _ended(attempt, "refused"), message, refusal.after,
             kind=refusal.kind,
         )  # fmt: skip
     if status in _AMBIGUOUS_STATUS and not refusal.declared:
         return await _maybe_lost(machine, flight, client, sending, attempt, message)
-    if 300 <= status < 500:
+    if 300 <= status < 500 and not sending.replayed:
         ended = _ended(attempt, "refused")
         return await refused(machine, flight, refusal.kind, message, attempt=ended)
     return await machine.fail(
@@ -358,6 +370,29 @@ async def _refused(
         maybe_charged=True,
         attempt=_ended(attempt, "refused"),
     )
+
+
+async def _unheard(
+    machine: "Machine",
+    flight: "Flight",
+    client: ProviderClient,
+    attempt: Attempt,
+    message: str,
+    after: float | None,
+) -> Again | Done:
+    """A replay did not come through, which tells nothing of the send before: the key must stay.
+
+    A new attempt would have another key, and be paid for beside the one that may be running.
+    """
+    if time.time() > attempt.intent_at + flight.compiled.deadline.queue:
+        return await lost(machine, flight, attempt, client.scrub(message))
+    flight.polls += 1
+    seconds = max(_backoff(client, min(flight.polls, 16)), after or 0.0)
+    happening = Happening(
+        "retrying", {"reason": client.scrub(message), "seconds": round(seconds, 3)}
+    )
+    await machine.store.note(flight.generation, [happening])
+    return Again(time.time() + seconds)
 
 
 async def _retry_later(

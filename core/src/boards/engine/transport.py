@@ -218,6 +218,7 @@ class AiohttpTransport:
         )
         trace = aiohttp.TraceConfig()
         trace.on_request_headers_sent.append(_note_sent)
+        trace.on_request_redirect.append(_stay)
         session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -249,6 +250,11 @@ def _body(body: bytes | None) -> bytes | io.BytesIO | None:
 async def _note_sent(_session: Any, context: Any, _params: Any) -> None:
     if context.trace_request_ctx is not None:  # a websocket's handshake submits nothing
         context.trace_request_ctx.sent = True
+
+
+async def _stay(_session: Any, _context: Any, _params: Any) -> None:
+    # aiohttp has no other way to open a websocket where it was asked for, or not at all.
+    raise aiohttp.ClientError("it redirects elsewhere")
 
 
 def _explained(error: BaseException, sending: _Sending, request: Request) -> Exception:

@@ -229,7 +229,7 @@ async def _ask_again(
     seconds = min(first * 2 ** min(flight.failures, 16), most) if after is None else after
     flight.failures += 1
     happening = Happening("retrying", {"reason": reason, "seconds": round(seconds, 3)})
-    await machine.store.note(flight.generation, [happening])
+    await machine.note(flight, happening)
     return Again(time.time() + seconds)
 
 
@@ -294,7 +294,7 @@ async def _advance(machine: "Machine", flight: "Flight", status: Any, reply: Rep
         started = time.time()
     if happenings or started != before.started_at:
         flight.generation = evolve(before, progress=progress, started_at=started, due_at=None)
-        await machine.store.note(flight.generation, happenings)
+        await machine.note(flight, *happenings)
 
 
 async def _succeeded(machine: "Machine", flight: "Flight", reply: ReplyValue) -> Again | Done:

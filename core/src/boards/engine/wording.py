@@ -45,6 +45,7 @@ class Wording:
     salt: str
     _marks: dict[str, _Mark] = field(factory=dict, init=False)
     _paths: dict[bytes, Path] = field(factory=dict, init=False)
+    _urls: dict[bytes, str] = field(factory=dict, init=False)
 
     def mark(self, shown: str, shell: str) -> str:
         """A text that stands for another one from now on."""
@@ -60,8 +61,15 @@ class Wording:
         """Note where the bytes of a file come from."""
         self._paths[content] = path
 
+    def unfetched(self, content: bytes, url: str) -> None:
+        """Note that these bytes stand for those behind an address."""
+        self._urls[content] = url
+
     def data(self, prefix: str, encoded: str, content: bytes) -> str:
         """Mark the base64 of a file, behind the ``data:...;base64,`` of a data URI or nothing."""
+        if (url := self._urls.get(content)) is not None:
+            fetched = f"$({_fetching(url)} | base64 | tr -d '\\n')"
+            return self.mark(f"{prefix}{_named(url)}", f"{prefix}{fetched}")
         path = self._paths.get(content)
         name = f" of {path.name}" if path is not None else ""
         rest = "..." if len(encoded) > _SHORT else ""
@@ -118,6 +126,8 @@ class Wording:
     def _content(self, part: Any) -> str:
         if not isinstance(part, FilePart):
             return str(self.shown(_text(part)))
+        if (url := self._urls.get(part.content)) is not None:
+            return _named(url)
         path = self._paths.get(part.content)
         return f"({size_of(len(part.content))}{f' of {path.name}' if path else ''})"
 
@@ -171,6 +181,8 @@ class Wording:
         path = self._paths.get(part.content)
         if path is not None:
             return _word(path)
+        if (url := self._urls.get(part.content)) is not None:
+            return f"<({_fetching(url)})"
         import base64  # noqa: PLC0415  # rarely needed
 
         return f"<(printf %s {base64.b64encode(part.content).decode()} | base64 -d)"
@@ -198,6 +210,14 @@ def _parts(multipart: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _named(url: str) -> str:
+    return f"<bytes of {url}>"
+
+
+def _fetching(url: str) -> str:
+    return f"curl -sSL --globoff {shlex.quote(url)}"
 
 
 def _word(path: Path) -> str:

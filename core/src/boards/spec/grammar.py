@@ -106,12 +106,15 @@ class _AsIs:
 
 @attrs.frozen
 class TextKind(_AsIs):
-    """A plain text."""
+    """A plain text; ``or_null``: null is one of its values."""
 
     pattern: str | None = None
     what: str = "a text"
+    or_null: bool = False
 
     def read(self, value: Any, place: Place, problems: Problems) -> Any:
+        if self.or_null and value is None:
+            return None
         if not isinstance(value, str) or (self.pattern and not re.fullmatch(self.pattern, value)):
             problems.error(place, f"expected {self.what}, not {shown(value)}")
             return BAD

@@ -35,7 +35,7 @@ from boards.spec.operators import Body
 from boards.spec.paths import Path
 from boards.spec.places import Mapping, Place, Problems, Sequence, plain
 from boards.spec.predicates import Predicate
-from boards.spec.tokens import Template
+from boards.spec.tokens import NAME_PATTERN, NAME_WORDS, Template
 
 __all__ = [
     "INSTANCE_NAME",
@@ -96,6 +96,7 @@ _STATUS = Choice(("queued", "running", "succeeded", "failed", "canceled"))
 _STATUS_OR_FAIL = Choice(("queued", "running", "succeeded", "failed", "canceled", "fail"))
 _KIND = Choice(PROVIDER_ERROR_KINDS)
 _TEMPLATE = TemplateKind()
+_TEMPLATES = Mapped(_TEMPLATE, TextKind(NAME_PATTERN, NAME_WORDS))
 _PATH = PathKind()
 _PREDICATE = PredicateKind()
 
@@ -127,15 +128,15 @@ class RequestSpec:
     base: str = key(_TEXT, default="base_url", doc="the config key of the base URL of path")
     url: Template | None = key(_TEMPLATE, default=None, doc="absolute; instead of path")
     query: dict[str, Template] = key(
-        Mapped(_TEMPLATE), default={}, doc="parameters, appended to the address"
+        _TEMPLATES, default={}, doc="parameters, appended to the address"
     )
     headers: dict[str, Template] = key(
-        Mapped(_TEMPLATE), default={}, doc="beside those of the provider; these win"
+        _TEMPLATES, default={}, doc="beside those of the provider; these win"
     )
     json: Body | None = key(BodyKind(), default=None, doc="a JSON body, with tokens and operators")
-    form: dict[str, Template] | None = key(Mapped(_TEMPLATE), default=None, doc="a urlencoded body")
+    form: dict[str, Template] | None = key(_TEMPLATES, default=None, doc="a urlencoded body")
     multipart: dict[str, Template] | None = key(
-        Mapped(_TEMPLATE), default=None, doc="parts: texts, or files through |bytes"
+        _TEMPLATES, default=None, doc="parts: texts, or files through |bytes"
     )
     body: Template | None = key(
         _TEMPLATE, default=None, doc="a raw body: a text, or a file through |bytes"
@@ -543,7 +544,14 @@ _REPLY = Fields(
     {"status": WholeKind(100), "headers": _OBJECT, "json": _JSON, "text": _TEXT, "bytes": _TEXT}
 )
 _OUTPUT = Fields(
-    {"url": _TEXT, "text": _TEXT, "bytes": _TEXT, "json": _JSON, "mime": _TEXT, "meta": _OBJECT}
+    {
+        "url": _TEXT,
+        "text": _TEXT,
+        "bytes": _TEXT,
+        "json": _JSON,
+        "mime": TextKind(or_null=True),
+        "meta": _OBJECT,
+    }
 )
 
 
@@ -698,7 +706,7 @@ class ProviderSpec:
     )
     secrets: dict[str, str] = key(Mapped(_TEXT), default={}, doc="further secrets: name: ENV")
     auth: Auth | None = key(Shape(Auth), default=None)
-    headers: dict[str, Template] = key(Mapped(_TEMPLATE), default={}, doc="with every request")
+    headers: dict[str, Template] = key(_TEMPLATES, default={}, doc="with every request")
     hosts: tuple[str, ...] = key(
         Listed(_HOST),
         default=(),

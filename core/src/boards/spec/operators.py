@@ -19,6 +19,7 @@ from boards.spec.predicates import (
     write_predicate,
 )
 from boards.spec.tokens import (
+    NAME_WORDS,
     Render,
     RenderError,
     Scope,
@@ -272,12 +273,19 @@ def read_body(value: Any, place: Place, problems: Problems) -> Body | None:
         items = _read_items(value, problems)
         return None if items is None else Items(items)
     if isinstance(value, Mapping):
-        named = [key for key in value if key.startswith("$")]
-        if named:
-            return _read_operator(named[0], value, place, problems)
-        members = _read_members(value, problems)
-        return None if members is None else Members(members)
+        return _read_mapping(value, place, problems)
     return Literal(value)
+
+
+def _read_mapping(value: Mapping, place: Place, problems: Problems) -> Body | None:
+    with_tokens = [key for key in value if "${" in key]
+    for key in with_tokens:
+        problems.error(value.key_places[key], f"expected {NAME_WORDS}, not {key!r}")
+    named = [key for key in value if key.startswith("$") and key not in with_tokens]
+    if named:
+        return _read_operator(named[0], value, place, problems)
+    members = _read_members(value, problems)
+    return None if members is None or with_tokens else Members(members)
 
 
 def _read_items(value: Sequence, problems: Problems) -> tuple[Body, ...] | None:
@@ -302,7 +310,7 @@ def _read_operator(name: str, value: Mapping, place: Place, problems: Problems) 
         problems.error(at, f"unknown operator {name!r}{did_you_mean(name, OPERATORS)}")
         return None
     allowed = (name, *OPERATORS[name])
-    strange = [key for key in value if key not in allowed]
+    strange = [key for key in value if key not in allowed and "${" not in key]
     for key in strange:
         problems.error(
             value.key_places[key],

@@ -205,9 +205,8 @@ class Problems:
     def _add(self, found: _Found) -> None:
         place = found.place
         key = (place.source.name, place.line, place.column, found.message)
-        if key not in self._found:
-            self._found[key] = found
-            self._count += found.severity == "error"
+        self._found.setdefault(key, found)
+        self._count += found.severity == "error"
 
     def _sorted(self, severity: str) -> list[Problem]:
         chosen = [one for one in self._found.values() if one.severity == severity]
@@ -240,7 +239,7 @@ class Problems:
 
     @property
     def count(self) -> int:
-        """How many errors there are: compare before and after a step."""
+        """How often an error was noted, repeated ones too: compare before and after a step."""
         return self._count
 
 

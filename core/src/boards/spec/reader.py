@@ -10,7 +10,7 @@ from boards.spec.grammar import BAD, Shape
 from boards.spec.model import INSTANCE_NAME, SPEC_VERSION, GeneratorSpec, ProviderSpec
 from boards.spec.places import Document, Mapping, Place, Problems, Sequence, did_you_mean
 
-__all__ = ["SpecFile", "read_document", "read_file", "read_text"]
+__all__ = ["SpecFile", "read_document", "read_file", "read_text", "version_known"]
 
 _TOP = ("spec", "providers", "generators")
 
@@ -48,12 +48,13 @@ def read_document(document: Document, problems: Problems) -> SpecFile:
     for name in root:
         if name not in _TOP:
             problems.error(root.key_places[name], f"unknown key {name!r}{did_you_mean(name, _TOP)}")
-    if "spec" in root and not _version_known(root["spec"], root.value_places["spec"], problems):
+    if "spec" in root and not version_known(root["spec"], root.value_places["spec"], problems):
         return SpecFile()
     return SpecFile(_providers(root, problems), _generators(root, problems))
 
 
-def _version_known(version: Any, place: Place, problems: Problems) -> bool:
+def version_known(version: Any, place: Place, problems: Problems) -> bool:
+    """Whether a document is of a version of the language that is known here; a problem if not."""
     if type(version) is not int or version < 1:
         problems.error(place, f"spec is the version of the language, an integer: {SPEC_VERSION}")
     elif version > SPEC_VERSION:

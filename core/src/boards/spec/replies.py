@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 
 from attrs import field, frozen
 
+from boards.artifacts import type_of
 from boards.errors import ProviderErrorKind
 from boards.spec.model import (
     CostSpec,
@@ -405,7 +406,7 @@ def compile_extract(
         artifact_type: Of the generator.
         headers: Of the provider, for outputs that have a request of their own.
     """
-    parts = [_compile_output(output, headers or {}) for output in extract.outputs]
+    parts = [_compile_output(output, artifact_type, headers or {}) for output in extract.outputs]
     parts += [
         _compile_output_path(path.text, text=artifact_type == "text")
         for path in extract.output_paths
@@ -453,7 +454,7 @@ def _text(value: Any) -> str | None:
 
 
 def _compile_output(
-    output: OutputSpec, headers: Mapping[str, Template]
+    output: OutputSpec, artifact_type: str, headers: Mapping[str, Template]
 ) -> Callable[[ReplyValue], list[Found]]:
     found_at = members(output.source)
     mime_literal = output.mime if output.mime and "/" in output.mime else None
@@ -461,16 +462,18 @@ def _compile_output(
     meta_at = [(name, _series(path)) for name, path in output.meta.items()]
     elements = values(output.each) if output.each is not None else None
     request = CompiledRequest(output.request, headers) if output.request is not None else None
+    whole = output.form == "bytes" and output.mime is None and output.each is None
 
     def find(subject: Any) -> list[Found]:
         found = _leaves(found_at(subject), output.form)
         mimes = mime_at(subject) if mime_at is not None else _no_value
         metas = [(name, at(subject)) for name, at in meta_at]
+        declared = _declared(subject, artifact_type) if whole else None
         return [
             Found(
                 _form(output.form, value),
                 json.dumps(value, ensure_ascii=False) if output.form == "json" else value,
-                mime_literal or _mime(mimes(index)),
+                mime_literal or (declared if whole else _mime(mimes(index))),
                 output.expires,
                 output.fetch_auth,
                 {name: told for name, nth in metas if (told := nth(index)) is not None},
@@ -521,6 +524,14 @@ def _series(path: Path) -> Callable[[Any], _Nth]:
 
 def _no_value(_index: int) -> None:
     return None
+
+
+def _declared(reply: ReplyValue, artifact_type: str) -> str | None:
+    """What a reply says that its bytes are, if they can be that: some servers say anything."""
+    mime: str = reply["header"].get("content-type", "").partition(";")[0].strip().lower()
+    kind = type_of(mime)
+    fits = kind == artifact_type or (kind is None and artifact_type in ("model", "intermediate"))
+    return mime if "/" in mime and fits else None
 
 
 def _mime(value: Any) -> str | None:

@@ -170,9 +170,10 @@ class _Salvage:
 
     @_read.register
     def _(self, kind: Listed, value: Any, place: Place) -> Any:
-        if not isinstance(value, Sequence):
+        if not isinstance(value, Sequence):  # one item, most likely
             self.unread.add(_at(place))
-            return BAD
+            item = self._read(kind.kind, value, place)
+            return () if item is BAD else (item,)
         read = [
             self._read(kind.kind, item, at)
             for item, at in zip(value, value.item_places, strict=True)
@@ -204,10 +205,12 @@ class _Salvage:
             operator = next((name for name in value if name in OPERATORS), None)
             mended = Mapping(value.place)
             for name, item in value.items():
+                if "${" in name:
+                    continue
                 if operator is None or name in (operator, *OPERATORS[operator]):
                     at = value.value_places[name]
                     mended.put(name, self._mended(item, at), value.key_places[name], at)
-            if not any(name.startswith("$") for name in value):
+            if not any(name.startswith("$") for name in mended):
                 return mended
         if BodyKind().read(mended, place, Problems()) is not BAD:
             return mended

@@ -18,6 +18,8 @@ from boards.spec.places import Place
 __all__ = [
     "FILE_FILTERS",
     "FILTERS",
+    "NAME_PATTERN",
+    "NAME_WORDS",
     "ROOTS",
     "FileAccess",
     "RenderError",
@@ -34,10 +36,14 @@ __all__ = [
 ]
 
 ROOTS: Final = (
-    "input", "let", "config", "run", "job", "prev", "file", "upload", "item", "model"
+    "input", "let", "config", "run", "job", "prev", "file", "upload", "item", "model", "steps"
 )  # fmt: skip
 FILE_FILTERS: Final = frozenset({"file", "url", "base64", "data_uri", "bytes", "mime"})
 FILTERS: Final = ("str", "int", "json", *sorted(FILE_FILTERS))
+
+NAME_PATTERN: Final = r"(?![\s\S]*\$\{)[\s\S]*"
+"""What a header, a parameter, a field or a key of a body may be called."""
+NAME_WORDS: Final = "a plain name (tokens stand in values)"
 
 Scope = Mapping[str, Any]
 """The roots that a template may use, by name; ``files`` holds a :class:`FileAccess`."""

@@ -145,6 +145,40 @@ _MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
            )""",
         "CREATE INDEX requests_by_key ON requests (owner, key)",
     ),
+    (
+        # The pipeline is kept with its run: what is edited later changes no run.
+        """CREATE TABLE pipeline_runs (
+             seq INTEGER PRIMARY KEY,
+             id TEXT NOT NULL UNIQUE,
+             owner TEXT NOT NULL,
+             pipeline TEXT NOT NULL,
+             status TEXT NOT NULL,
+             canceling INTEGER NOT NULL,
+             priority INTEGER NOT NULL,
+             dedupe_key TEXT,
+             created_at REAL NOT NULL,
+             finished_at REAL,
+             document TEXT NOT NULL,
+             input TEXT NOT NULL,
+             outputs TEXT NOT NULL
+           )""",
+        # `generation` is an intent first: it is named here before it is created.
+        """CREATE TABLE pipeline_steps (
+             run INTEGER NOT NULL REFERENCES pipeline_runs (seq),
+             position INTEGER NOT NULL,
+             name TEXT NOT NULL,
+             generator TEXT NOT NULL,
+             needs TEXT NOT NULL,
+             status TEXT NOT NULL,
+             generation TEXT,
+             error TEXT,
+             reason TEXT NOT NULL DEFAULT '',
+             PRIMARY KEY (run, position)
+           ) WITHOUT ROWID""",
+        "CREATE INDEX pipeline_runs_live ON pipeline_runs (seq) WHERE finished_at IS NULL",
+        """CREATE UNIQUE INDEX pipeline_runs_by_dedupe_key ON pipeline_runs (owner, dedupe_key)
+             WHERE dedupe_key IS NOT NULL""",
+    ),
 )
 """What brings a database from each version to the next."""
 

@@ -22,6 +22,7 @@ from boards.store.faults import store_error
 from boards.store.ledger import costs_of, costs_query, spent_query
 from boards.store.listing import listing_query
 from boards.store.ownership import OwnerLock
+from boards.store.pipelines import SQLiteRuns
 from boards.store.protocol import Change, Listing
 from boards.store.rows import (
     ATTEMPT_COLUMNS,
@@ -79,6 +80,8 @@ class SQLiteStore:
         self._epoch = 0
         self._data_version: int | None = None
         self._subscribers: list[Callable[[Generation, Sequence[Happening]], None]] = []
+        self.runs = SQLiteRuns(self._commit, self._rows, lambda: self._epoch)
+        """Runs of pipelines."""
 
     async def open(self) -> None:
         """Create or migrate the schema. A database of a newer version is refused, untouched."""

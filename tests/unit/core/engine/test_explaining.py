@@ -15,6 +15,8 @@ import pytest
 from attrs import define, field
 
 from boards import Artifact, Boards, InvalidInputError, ProviderError
+from boards.dsl import Generator, body, post
+from boards.dsl import input as asked
 from boards.engine.explaining import Explanation
 from boards.engine.transport import Request
 from boards.sync import Boards as SyncBoards
@@ -308,6 +310,36 @@ async def test_the_parts_of_a_multipart_body_arrive(
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
+async def test_a_file_at_an_address_is_named_and_not_fetched(server: Taker, tmp_path: Path) -> None:
+    """Where its bytes are to be sent; the command fetches it."""
+    url = f"{server.url}/a;$b.png?x=[1]&y={2}"
+    text = {"prompt": "${input.prompt}", "n": "${input.n}"}
+    bodies: list[tuple[dict[str, Any], str, str]] = [
+        ({"json": {**text, "image": "${input.image?|base64}"}}, f'"image": "<bytes of {url}>"',
+         base64.b64encode(b"{}").decode()),
+        ({"json": {**text, "image": "${input.image?|data_uri}"}},
+         f'"image": "data:image/png;base64,<bytes of {url}>"',
+         f"data:image/png;base64,{base64.b64encode(b'{}').decode()}"),
+        ({"json": {**text, "image": "${input.image?|mime}"}}, '"image": "image/png"', "image/png"),
+        ({"multipart": {**text, "image": "${input.image?|bytes}"}}, f"\n<bytes of {url}>\n", "{}"),
+    ]  # fmt: skip
+    for body, shown, sent in bodies:
+        found = await explain(
+            host(server.url, submit={"path": "/d", **body}), prompt="x", image=url
+        )
+        (step,) = found.steps
+        assert shown in step.http
+        assert found.notes == (f"{url} would be fetched first; its bytes stand in the request.",)
+        run(step.curl, tmp_path)
+        arrived = body_of(server.taken.pop())
+        assert arrived.get("json", arrived.get("multipart"))["image"] == sent
+    put = {"init": {"path": "/u"}, "capture": {"a": "body.a"}, "result": "${upload.a}"}
+    upload = {"accept": ["upload"], "upload": put}
+    found = await explain(host(server.url, provider={"files": upload}), prompt="x", image=url)
+    assert json.loads(found.steps[0].body or "")["image"] == f"<upload of {url}>"
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
 async def test_a_form_and_a_raw_body_arrive(server: Taker, tmp_path: Path) -> None:
     """Encoded by curl, and not at all."""
     form = {"path": "/draw", "form": {"prompt": "${input.prompt}", "n": "${input.n}"}}
@@ -424,14 +456,23 @@ async def test_what_an_adapter_does_is_not_known() -> None:
     assert found.steps == ()
 
 
+async def test_an_instance_of_a_class_is_name_and_input_in_one() -> None:
+    """As for a generation, with await and without."""
+
+    class Sketch(Generator, name="sketch", provider="acme", artifact="image"):
+        prompt: str
+
+        submit = post("/sketch", json={"prompt": asked.prompt})
+        outputs = body.url
+
+    found = await Boards(**host()).explain(Sketch(prompt="a fox"))
+    assert (found.generator, found.input) == ("acme/sketch", {"prompt": "a fox"})
+    assert found.steps == SyncBoards(**host()).explain(Sketch(prompt="a fox")).steps
+
+
 async def test_what_could_not_be_sent_is_an_error() -> None:
     """Wrong input, and an address that is not the provider's."""
     with pytest.raises(InvalidInputError):
         await explain(host(), promt="x")
     with pytest.raises(ProviderError, match="not a host of acme"):
         await explain(host(submit={"url": "https://${input.prompt}.test/x"}), prompt="other")
-    with pytest.raises(ProviderError, match="takes no URLs here"):
-        await explain(
-            host(submit={"path": "/x", "json": {"i": "${input.image?|base64}"}}),
-            prompt="x", image="https://a.test/a.png",
-        )  # fmt: skip

@@ -29,7 +29,7 @@ from boards.spec.grammar import (
     keys_of,
 )
 from boards.spec.model import SchemaKind, Submit, SubmitKind
-from boards.spec.tokens import FILTERS, ROOTS, escaped
+from boards.spec.tokens import FILTERS, NAME_PATTERN, ROOTS, escaped
 
 __all__ = ["LOOK_ALIKES", "documents", "json_values", "texts", "values"]
 
@@ -137,7 +137,7 @@ def _bodies() -> st.SearchStrategy[Any]:
     token = _TOKENS
 
     def larger(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-        keys = texts().filter(lambda key: not key.startswith("$"))
+        keys = texts().filter(lambda key: not key.startswith("$") and "${" not in key)
         otherwise = {"else": inner}
         operators = [
             _some_of({"$map": token, "to": st.dictionaries(texts(), inner, min_size=1, max_size=2)
@@ -209,6 +209,8 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
             return _some_of({}, {name: values(one) for name, one in kinds.items()})
         case TextKind(pattern=None):
             return texts()
+        case TextKind(pattern=pattern) if pattern == NAME_PATTERN:
+            return texts().filter(lambda text: "${" not in text)
         case TextKind(pattern=pattern):
             return st.from_regex(pattern, fullmatch=True)
         case FlagKind():

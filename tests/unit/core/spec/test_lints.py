@@ -39,6 +39,8 @@ def changed(was: str, now: str) -> tuple[str, int]:
         (", as: url, mime: image/png, expires: 1h", ", as: url, mime: image/png",
          (0, 20), "how long does this address live?"),
         ("from: data, as", "from: body.data, as", (0, 43), "under each, a path begins at"),
+        ("outputs: [{from: body, as: bytes, mime: audio/mpeg}]", "output_paths: [body.audio]",
+         (0, 24), "body.audio: a path of output_paths begins below the body"),
         ("X-Run: \"${run.id}\"", "X-Run: Bearer 0123456789abcdef0123",
          (0, 26), "Bearer... looks like a secret"),
         ("X-Run: \"${run.id}\"", "X-Run: sk-proj-0123456789abcdefABCD",

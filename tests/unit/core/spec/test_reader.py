@@ -262,6 +262,14 @@ def test_a_mistake_in_a_shared_key_is_told_once() -> None:
     assert len(mistakes) == len(set(mistakes)) == 1
 
 
+def test_a_document_may_be_read_twice_with_the_same_problems() -> None:
+    """What was told before is a mistake still, and is told once."""
+    text = SYNCHRONOUS.replace("    artifact_type: image\n", "").replace("path: /run", "timeout: 5")
+    problems = Problems()
+    assert [read_text(text, "f.yaml", problems).generators for _ in range(2)] == [(), ()]
+    assert len(problems.errors) == 2
+
+
 def test_specs_are_equal_wherever_they_stand() -> None:
     """Places are never compared."""
     assert read(SYNCHRONOUS)[0] == read("# moved\n\n" + SYNCHRONOUS)[0]

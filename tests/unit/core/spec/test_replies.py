@@ -104,7 +104,17 @@ def test_rules_come_first_and_in_order() -> None:
     assert refusal(rules, reply({})) is None
 
 
-@pytest.mark.parametrize("told", ["", None, 5, ["a"], {"a": 1}])
+def test_a_rules_message_may_be_a_structure() -> None:
+    """Its text is searched for, as that of a failure is."""
+    found = refusal(
+        "[{when: {status: 400}, raise: provider, message: body.told}]",
+        reply({"told": [{"loc": ["n"], "msg": "odd"}], "detail": "why"}, 400),
+    )
+    assert found is not None
+    assert found.message == "n: odd"
+
+
+@pytest.mark.parametrize("told", ["", None, 5, [], {"a": 1}])
 def test_a_rules_message_falls_back(told: Any) -> None:
     """Where the path has no text, the reply is searched for one."""
     found = refusal(
@@ -463,8 +473,8 @@ def test_failures_have_a_kind() -> None:
     assert failure(spec, reply({"error": "NSFW content"})) == ("moderated", "NSFW content")
     assert failure(spec, reply({"error": "Timed out"})) == ("timeout", "Timed out")
     assert failure(spec, reply({"error": "Boom"})) == ("provider", "Boom")
-    assert failure(spec, reply({})) == ("provider", "the job failed")
-    assert failure(None, reply({"error": "x"})) == ("provider", "the job failed")
+    assert failure(spec, reply({})) == ("provider", "")
+    assert failure(None, reply({"error": "x"})) == ("provider", "")
 
 
 @pytest.mark.parametrize(
@@ -472,10 +482,10 @@ def test_failures_have_a_kind() -> None:
     [
         ({"message": "out of memory", "code": 1}, "out of memory"),
         ([{"loc": ["n"], "msg": "odd"}], "n: odd"),
-        ({}, "the job failed"),
-        (5, "the job failed"),
-        (None, "the job failed"),
-        ("", "the job failed"),
+        ({}, ""),
+        (5, ""),
+        (None, ""),
+        ("", ""),
     ],
 )
 def test_a_failures_message(error: Any, message: str) -> None:
@@ -653,6 +663,31 @@ def test_forms(form: str, value: Any, found: list[tuple[str, Any]]) -> None:
     """Each form, and lists: of files one by one, of text joined, of JSON as a whole."""
     spec = f"{{outputs: [{{from: body, as: {form}}}]}}"
     assert [(one.form, one.value) for one in outputs(spec, reply(value))] == found
+
+
+@pytest.mark.parametrize(
+    ("content_type", "artifact_type", "mime"),
+    [
+        ("audio/L16; rate=24000", "audio", "audio/l16"),
+        ("application/json", "audio", None),
+        ("binary/octet-stream", "image", None),
+        ("application/x-obj", "model", "application/x-obj"),
+        ("", "audio", None),
+        ("audio", "audio", None),
+    ],
+)
+def test_bytes_are_what_their_reply_says(
+    content_type: str, artifact_type: str, mime: str | None
+) -> None:
+    """Where the spec names no type, and if the generator could have made that."""
+    answer = reply(b"raw", **{"content_type": content_type})
+    for spec, told in (
+        ("{outputs: [{from: body, as: bytes}]}", mime),
+        ("{outputs: [{from: body, as: bytes, mime: audio/wav}]}", "audio/wav"),
+        ("{outputs: [{each: 'body', from: x, as: bytes}]}", None),
+    ):
+        found = compile_extract(read(Shape(Extract), spec), artifact_type)(answer)
+        assert [one.mime for one in found] == [told] * len(found)
 
 
 @pytest.mark.parametrize("form", ["url", "base64", "data_uri", "bytes", "text", "json"])

@@ -154,6 +154,7 @@ async def test_a_request_without_an_exchange_fails(tmp_path: Path) -> None:
         ('[{url: "https://files.acme.test/2.png"}]', "the url of output 0 differs"),
         ("[{meta: {seed: 4}}]", "the meta of output 0 differs"),
         ("[{mime: image/png}]", "the mime of output 0 differs"),
+        ("[{mime: null, meta: {}}]", "the meta of output 0 differs"),
     ],
 )
 async def test_outputs_are_compared(tmp_path: Path, outputs: str, told: str) -> None:
@@ -198,6 +199,7 @@ async def test_bytes_and_texts_are_outputs(tmp_path: Path) -> None:
         outputs: [{bytes: hi, mime: image/png}]
 """
     assert await problems(tmp_path, test, execution) == []
+    assert await problems(tmp_path, test, execution.replace(", mime: image/png", "")) == []
 
 
 async def test_a_files_bytes_stand_in_a_multipart_body(tmp_path: Path) -> None:
@@ -288,6 +290,15 @@ async def test_a_websockets_frames_are_exchanges(tmp_path: Path) -> None:
         outputs: [{url: "https://files.acme.test/1.png"}]
 """
     assert await problems(tmp_path, test, execution) == []
+
+
+async def test_a_fixture_without_a_name_has_a_number(tmp_path: Path) -> None:
+    """Counted from one among all of its generator."""
+    path = tmp_path / "acme.yaml"
+    fails = "input: {prompt: fox}\n        raises: auth\n"
+    path.write_text(f"{HEAD}{POLLED}    tests:\n      - name: one\n        {fails}      - {fails}")
+    assert [one.name for one in await run(path)] == ["one", "test 2"]
+    assert [one.name for one in await run(path, matching="test 2")] == ["test 2"]
 
 
 async def test_fixtures_are_chosen_by_a_part_of_their_name(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
+from boards.spec.hosts import TrustedHosts
 from boards.spec.inputs import InputSchema
 from boards.spec.places import Place, Problems, Source
 from boards.spec.predicates import Predicate
@@ -40,6 +41,7 @@ class Context:
         roots: The first steps that a token may have.
         guarded: Inputs that are there for sure, as ``input.NAME``.
         secrets: Names for ``$secret``; empty where it may not stand.
+        trusted: Where requests may go with credentials.
         used: Inputs that were referred to, gathered for a lint.
     """
 
@@ -51,6 +53,7 @@ class Context:
     roots: frozenset[str] = BEFORE
     guarded: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
+    trusted: TrustedHosts | None = None
     used: set[str] = field(factory=set)
 
     def guard(self, predicate: Predicate | None) -> "Context":

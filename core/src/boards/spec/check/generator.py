@@ -6,7 +6,7 @@ from boards.spec.check.bodies import check_body
 from boards.spec.check.context import BEFORE, Context, place_of
 from boards.spec.check.inputs import check_inputs, misnamed
 from boards.spec.check.outcomes import check_cost, check_outputs, check_replies
-from boards.spec.check.provider import secrets_of
+from boards.spec.check.provider import secrets_of, trusted_by
 from boards.spec.check.references import check_template
 from boards.spec.check.requests import (
     check_reconcile,
@@ -51,6 +51,7 @@ def check_generator(
         config=frozenset(provider.config) if provider is not None else None,
         secrets=secrets_of(provider) if provider is not None else frozenset(),
         guarded=misnamed(schema),
+        trusted=trusted_by(provider) if provider is not None else None,
         used=set() if used is None else used,
     )
     _check_kind(generator, provider, problems)

@@ -17,7 +17,7 @@ __all__ = ["lint_document", "lint_generator"]
 def lint_generator(
     generator: GeneratorSpec, schema: InputSchema | None, used: set[str], problems: Problems
 ) -> None:
-    """Warn of inputs that nothing uses, addresses that may expire, and failures without a test.
+    """Warn of unused inputs, addresses that expire, paths that begin elsewhere, no test of failure.
 
     Args:
         generator: As read.
@@ -46,6 +46,11 @@ def lint_generator(
             problems.warn(
                 output.source.place or NOWHERE,
                 f"{output.source.text}: under each, a path begins at the element",
+            )
+    for path in generator.execution.extract.output_paths:
+        if path.root in RESPONSE:
+            problems.warn(
+                path.place or NOWHERE, f"{path.text}: a path of output_paths begins below the body"
             )
     if not any(test.raises for test in generator.tests):
         problems.warn(place_of(generator, "tests"), "no test of a failure (raises:)")

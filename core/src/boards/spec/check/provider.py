@@ -5,10 +5,11 @@ from boards.spec.check.outcomes import check_replies
 from boards.spec.check.references import check_template
 from boards.spec.check.requests import check_reconcile, check_request, check_shape, check_upload
 from boards.spec.check.rules import check_rules
+from boards.spec.hosts import TrustedHosts
 from boards.spec.model import Auth, Files, ProviderSpec
 from boards.spec.places import Problems, did_you_mean
 
-__all__ = ["check_provider", "config_of", "secrets_of"]
+__all__ = ["check_provider", "config_of", "secrets_of", "trusted_by"]
 
 
 def config_of(provider: ProviderSpec) -> frozenset[str] | None:
@@ -19,6 +20,11 @@ def config_of(provider: ProviderSpec) -> frozenset[str] | None:
 def secrets_of(provider: ProviderSpec) -> frozenset[str]:
     """Names that ``$secret`` may have."""
     return frozenset({"api_key", *provider.secrets})
+
+
+def trusted_by(provider: ProviderSpec) -> TrustedHosts | None:
+    """Where its requests may go; None for an instance, and where a host could not be read."""
+    return TrustedHosts(provider) if provider.type == "rest" and all(provider.hosts) else None
 
 
 def check_provider(name: str, provider: ProviderSpec, problems: Problems) -> None:
@@ -36,7 +42,12 @@ def check_provider(name: str, provider: ProviderSpec, problems: Problems) -> Non
     _check_config(provider, problems)
     if provider.auth is not None:
         _check_auth(provider.auth, provider, problems)
-    inherited = Context(problems, config=config_of(provider), roots=BEFORE | {"job"})
+    inherited = Context(
+        problems,
+        config=config_of(provider),
+        roots=BEFORE | {"job"},
+        trusted=trusted_by(provider),
+    )
     after = inherited.with_roots("prev")
     for template in provider.headers.values():
         check_template(template, inherited.only(*BEFORE), text=True)

@@ -60,7 +60,7 @@ def check_token(
             f"{token.text}: there is no {token.name!r}{did_you_mean(token.name, sorted(known))}",
         )
     elif token.root == "input":
-        _check_input(token, place, context, text=text, whole=whole)
+        _check_input(token, place, context, text=text, whole=whole, raw=raw and not text)
     elif token.root == "run" and token.name == "webhook_url" and not token.optional:
         problems.error(
             place, f"{token.text} is absent where no webhook is configured: end it with '?'"
@@ -85,7 +85,9 @@ def _known_names(token: Token, context: Context) -> Iterable[str] | None:
             return None
 
 
-def _check_input(token: Token, place: Place, context: Context, *, text: bool, whole: bool) -> None:
+def _check_input(
+    token: Token, place: Place, context: Context, *, text: bool, whole: bool, raw: bool
+) -> None:
     context.used.add(token.name)
     if not token.name or context.schema is None:
         return
@@ -98,9 +100,8 @@ def _check_input(token: Token, place: Place, context: Context, *, text: bool, wh
     is_file = any(one.name == token.name for one in context.schema.files)
     filtered = not FILE_FILTERS.isdisjoint(token.filters)
     if is_file and not filtered and not whole and len(token.steps) == 1:
-        problems.error(
-            place, f"{token.text} is a file: say how it is sent, for example |file or |url"
-        )
+        forms = "|bytes" if raw else "|file or |url"
+        problems.error(place, f"{token.text} is a file: say how it is sent, for example {forms}")
     elif filtered and not is_file:
         problems.error(
             place,

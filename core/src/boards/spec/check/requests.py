@@ -1,5 +1,8 @@
 """Requests: one address, one body, and tokens that are there when the request is made."""
 
+import re
+from typing import Final
+
 from attrs import evolve
 
 from boards.spec.check.bodies import (
@@ -11,6 +14,7 @@ from boards.spec.check.bodies import (
 from boards.spec.check.context import RESPONSE, Context, place_of
 from boards.spec.check.references import check_paths, check_template
 from boards.spec.check.rules import check_rules
+from boards.spec.hosts import origin
 from boards.spec.model import (
     Execution,
     OutputSpec,
@@ -43,6 +47,33 @@ def check_shape(request: RequestSpec, context: Context) -> None:
     if path is None and url is not None and not url.text.startswith(("https://", "http://", "${")):
         problems.error(place_of(request, "url"), "a url is absolute; use path to follow base_url")
     _check_base(request, context)
+    _check_host(request, context)
+
+
+_WITH_HOST: Final = re.compile(r"(?:http|ws)(s?://[^/?#]*)(?=[/?#]|\Z)")
+"""An address as far as its host; that of a websocket is asked for by http."""
+
+
+def _check_host(part: RequestSpec | WebSocket, context: Context) -> None:
+    """Of an address whose host has no token: nothing is sent elsewhere, least of all the key."""
+    template, trusted = part.url, context.trusted
+    literal = template.parts[0] if template is not None and template.parts else None
+    match = _WITH_HOST.match(literal) if isinstance(literal, str) else None
+    if template is None or match is None or trusted is None or part.path is not None:
+        return
+    if match.end() == len(str(literal)) and len(template.parts) > 1:  # a token goes on with it
+        return
+    place = place_of(part, "url")
+    url = f"http{match[1]}"
+    if origin(url) is None:
+        context.problems.error(place, f"{match[0]} is no address with a plain host")
+    elif url not in trusted and getattr(part, "auth", None) != "none":
+        host = match[0].partition("://")[2]
+        context.problems.error(
+            place,
+            f"{host} is neither in config nor in hosts of the provider: nothing would be sent "
+            "there; add it to hosts, or say auth: none",
+        )
 
 
 def _check_base(part: RequestSpec | WebSocket, context: Context) -> None:
@@ -123,6 +154,8 @@ def check_websocket(websocket: WebSocket | None, run: Execution, context: Contex
     url = websocket.url
     if url is not None and not url.text.startswith(("wss://", "ws://", "${")):
         problems.error(place_of(websocket, "url"), "the url of a websocket begins with wss://")
+    else:
+        _check_host(websocket, context)
     _check_base(websocket, context)
     for template in (websocket.path, url):
         check_template(template, context, text=True)

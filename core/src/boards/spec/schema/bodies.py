@@ -5,7 +5,7 @@ from typing import Final
 from boards.spec.operators import OPERATORS
 from boards.spec.predicates import PREDICATES
 from boards.spec.schema.values import Json, closed, exactly, matching, reference
-from boards.spec.tokens import FILTERS, ROOTS
+from boards.spec.tokens import FILTERS, NAME_PATTERN, ROOTS
 
 __all__ = ["BODY", "PATH", "PREDICATE", "TEXT", "body_definitions"]
 
@@ -65,7 +65,7 @@ def _predicate() -> Json:
 def _body() -> Json:
     mapping: Json = {
         "type": "object",
-        "patternProperties": {r"^(?!\$)": BODY},
+        "patternProperties": {rf"^(?!\$){NAME_PATTERN}$": BODY},
         "additionalProperties": False,
     }
     for name in reversed(OPERATORS):

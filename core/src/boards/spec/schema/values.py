@@ -54,7 +54,7 @@ def value_schema(kind: Any) -> Json:
 @value_schema.register
 def _(kind: TextKind) -> Json:
     if kind.pattern is None:
-        return {"type": "string"}
+        return {"type": ["string", "null"] if kind.or_null else "string"}
     return matching(f"^(?:{kind.pattern})$", kind.what)
 
 

@@ -1,4 +1,7 @@
-"""Where a provider's credentials may go, and where its status URLs may point."""
+"""Where a provider's credentials may go, and where its status URLs may point.
+
+The engine asks it of each request, and the checker of the addresses that a file has whole.
+"""
 
 import ipaddress
 import re

@@ -1,0 +1,408 @@
+"""``boards run`` and ``boards runs``: pipelines."""
+
+import asyncio
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+
+from boards.boards import Boards
+from boards.cli.attending import exit_of_signal
+from boards.cli.display import Display, display_for
+from boards.cli.exits import Exit, exit_of_error
+from boards.cli.failures import told, write
+from boards.cli.interrupts import Interrupted, Interrupts, ask
+from boards.cli.output import Output, ago, plain, seconds
+from boards.cli.results import copy_out
+from boards.cli.session import Session, command
+from boards.errors import BoardsError, PipelineError, StorageError
+from boards.generations import Status
+from boards.runs import PipelineRun, StepRun
+
+if TYPE_CHECKING:
+    from boards.cli.values import Pair
+    from boards.pipelines import PipelineSpec
+
+__all__ = ["run", "runs"]
+
+_EPILOG = (
+    "An input is KEY=VALUE, typed by the pipeline: a file is KEY=@path, a URL, or the id of an "
+    "earlier generation. KEY:=JSON is JSON."
+)
+
+
+@command(epilog=_EPILOG)
+@click.argument("path", metavar="PIPELINE.yaml", type=click.Path(path_type=Path))
+@click.argument("inputs", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option(
+    "--input", "source", metavar="FILE|-",
+    help="More inputs, as a JSON or YAML mapping; KEY=VALUE wins.",
+)  # fmt: skip
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+    help="Copy the artifacts there, under readable names.",
+)  # fmt: skip
+@click.option("--no-wait", is_flag=True, help="Start it and leave; later: boards runs ID --wait.")
+@click.option("--check", is_flag=True, help="Only check the pipeline; nothing is begun.")
+@click.option(
+    "--dedupe-key", metavar="KEY", help="With a key that was used before, go on with that run."
+)
+def run(
+    session: Session,
+    path: Path,
+    inputs: tuple[str, ...],
+    source: str | None,
+    out: Path | None,
+    no_wait: bool,
+    check: bool,
+    dedupe_key: str | None,
+) -> int:
+    """Run a pipeline, and wait for its result.
+
+    Each step is a generation. Paths of artifacts go to standard output, one a line; progress to
+    standard error.
+    """
+    from boards.cli.values import read_mapping, split  # noqa: PLC0415  # not for --help
+    from boards.pipelines.reader import read_file  # noqa: PLC0415
+
+    if not path.is_file():
+        raise click.UsageError(f"There is no file {path}.")
+    spec = read_file(path)
+    if check:
+        return _check(session, spec)
+    pairs = split(inputs)
+    mapping = read_mapping(source) if source is not None else {}
+    return session.run(_run(session, spec, pairs, mapping, out, no_wait, dedupe_key))
+
+
+def _check(session: Session, spec: "PipelineSpec") -> int:
+    from boards.pipelines.starting import refuse_mistakes  # noqa: PLC0415  # not for --help
+
+    refuse_mistakes(spec, session.boards(drive=False).registry)
+    session.out.note(f"{spec.name}: {len(spec.steps)} steps, no mistakes")
+    return Exit.OK
+
+
+async def _run(
+    session: Session,
+    spec: "PipelineSpec",
+    pairs: "list[Pair]",
+    mapping: dict[str, Any],
+    directory: Path | None,
+    no_wait: bool,
+    dedupe_key: str | None,
+) -> int:
+    from boards.cli.values import read_inputs, refused  # noqa: PLC0415  # not for --help
+    from boards.pipelines.starting import refuse_mistakes  # noqa: PLC0415
+
+    async with session.opened() as boards:
+        refuse_mistakes(spec, boards.registry)
+        values, problems = await read_inputs(pairs, mapping, spec.input_schema, boards.get)
+        if problems:
+            raise refused(problems, None, spec.name)
+        started = await boards.start_run(spec, input=values, dedupe_key=dedupe_key)
+        if no_wait:
+            _report(started, session.out)
+            return Exit.OK
+        return await _attend(session, boards, started, directory)
+
+
+@command()
+@click.argument("run_id", metavar="[ID]", required=False)
+@click.option("--status", type=click.Choice(get_args(Status)), help="Only those.")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, metavar="N")
+@click.option("--wait", "wait_", is_flag=True, help="Wait for this run, and show its result.")
+@click.option("--cancel", is_flag=True, help="Cancel this run, and what is under way of it.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+    help="Copy the artifacts of this run there, under readable names.",
+)  # fmt: skip
+def runs(
+    session: Session,
+    run_id: str | None,
+    status: Status | None,
+    limit: int,
+    wait_: bool,
+    cancel: bool,
+    out: Path | None,
+) -> int:
+    """List runs of pipelines, newest first; or show one."""
+    if run_id is None:
+        if wait_ or cancel or out is not None:
+            raise click.UsageError("--wait, --cancel and --out need the ID of a run.")
+        return _list(session, status, limit)
+    session.require_database(run_id)
+    return session.run(_one(session, run_id, wait_, cancel, out))
+
+
+def _list(session: Session, status: Status | None, limit: int) -> int:
+    found: list[PipelineRun] = []
+    if session.has_database():
+        found = session.run(_found(session, status, limit))
+    out = session.out
+    if out.json:
+        out.value([one.as_dict() for one in found])
+    elif not found:
+        out.note(f"There are no such runs in {session.settings().home}.")
+    else:
+        columns = ("id", "pipeline", "status", "created", "steps", "result")
+        out.table(columns, [_row(one) for one in found])
+    return Exit.OK
+
+
+async def _found(session: Session, status: Status | None, limit: int) -> list[PipelineRun]:
+    async with session.opened(drive=False) as boards:
+        return await boards.runs(statuses=(status,) if status else (), limit=limit)
+
+
+def _row(one: PipelineRun) -> list[str]:
+    over = sum(step.over for step in one.steps)
+    took = "" if one.finished_at is None else f"in {seconds(one.finished_at - one.created_at)}"
+    return [
+        one.id,
+        one.pipeline,
+        "canceling" if one.canceling and not one.final else one.status,
+        ago(time.time() - one.created_at),
+        f"{over}/{len(one.steps)}",
+        took,
+    ]
+
+
+async def _one(
+    session: Session, run_id: str, wait: bool, cancel: bool, directory: Path | None
+) -> int:
+    async with session.opened(drive=wait or cancel) as boards:
+        found = await boards.get_run(run_id)
+        if cancel:
+            found = await boards.cancel_run(found.id)
+        if wait or cancel:
+            return await _attend(session, boards, found, directory)
+        copies = _copied(found, directory)
+        if session.out.json:
+            _report(found, session.out, copies)
+        else:
+            _show(found, session.out)
+        return Exit.OK
+
+
+def _show(one: PipelineRun, out: Output) -> None:
+    """A run, then its steps as a tree."""
+    out.pairs(
+        [
+            ("id", one.id),
+            ("pipeline", one.pipeline),
+            ("status", _row(one)[2]),
+            *((f"input {name}", str(value)[:300]) for name, value in one.input.items()),
+        ]
+    )
+    out.line()
+    columns = ("step", "generator", "status", "generation", "result")
+    out.table(columns, [_step_row(name, step) for name, step in _tree(one)])
+
+
+def _step_row(name: str, step: StepRun) -> list[str]:
+    failure = step.failure
+    result = step.reason or (failure.message if failure is not None else "")
+    if step.artifacts:
+        result = ", ".join(str(artifact.path or artifact.id) for artifact in step.artifacts)
+    return [name, step.generator, step.status, step.generation_id or "", result]
+
+
+def _tree(one: PipelineRun) -> list[tuple[str, StepRun]]:
+    """The steps in an order in which they may run, each drawn below the last that it needs."""
+    order = {step.name: number for number, step in enumerate(one.steps)}
+    depth: dict[str, int] = {}
+
+    def depth_of(step: StepRun) -> int:
+        if step.name not in depth:
+            depth[step.name] = 1 + max((depth_of(one[name]) for name in step.needs), default=-1)
+        return depth[step.name]
+
+    below: dict[str | None, list[StepRun]] = {}
+    for step in one.steps:
+        depth_of(step)
+    for step in one.steps:
+        parent = max(step.needs, key=lambda name: (depth[name], order[name]), default=None)
+        below.setdefault(parent, []).append(step)
+    rows: list[tuple[str, StepRun]] = []
+
+    def draw(parent: str | None, trunk: str) -> None:
+        children = below.get(parent, [])
+        for step in children:
+            last = step is children[-1]
+            branch = "" if parent is None else ("└─ " if last else "├─ ")
+            rows.append((f"{trunk}{branch}{step.name}", step))
+            draw(step.name, "" if parent is None else trunk + ("   " if last else "│  "))
+
+    draw(None, "")
+    return rows
+
+
+async def _attend(
+    session: Session, boards: Boards, started: PipelineRun, directory: Path | None
+) -> int:
+    """Follow a run, show its result, and return the exit code."""
+    out = session.out
+    interrupted: Interrupted | None = None
+    try:
+        with display_for(out) as display:
+            await _followed(boards, started, display)
+    except Interrupted as signaled:
+        interrupted = signaled
+    except BoardsError as fault:
+        if out.json:
+            _report(await boards.get_run(started.id), out, fault=fault)
+        else:
+            write(told(fault), out)
+            out.note(f"Nothing is lost. Go on with: boards runs {started.id} --wait")
+        return exit_of_error(fault)
+    one = await boards.get_run(started.id)
+    copies = _copied(one, directory)
+    if interrupted is None or one.final or out.json:
+        _report(one, out, copies)
+    if interrupted is not None:
+        if not one.final:
+            out.note(f"It goes on. Come back with: boards runs {one.id} --wait")
+        return exit_of_signal(interrupted.signal)
+    if one.unresolved:
+        return Exit.UNRESOLVED
+    return Exit.OK if one.status == "succeeded" else Exit.FAILED
+
+
+def _copied(one: PipelineRun, directory: Path | None) -> dict[str, Path]:
+    copies: dict[str, Path] = {}
+    try:
+        for name in one.outputs if directory is not None else ():
+            generation = one[name].generation
+            if generation is not None and directory is not None:
+                copies |= copy_out(generation, directory)
+    except OSError as error:
+        raise StorageError(
+            f"{directory} cannot be written: {error.strerror or error}.",
+            remedy="Choose another directory with --out DIR.",
+        ) from error
+    return copies
+
+
+async def _followed(boards: Boards, started: PipelineRun, display: Display) -> None:
+    """Show what happens to a run until it ends; Ctrl-C asks once whether to cancel it.
+
+    Raises:
+        Interrupted: Somebody wants to leave; a run that was canceled is waited for before.
+        BoardsError: A fault of this machine holds it up.
+    """
+    following = asyncio.create_task(_follow(boards, started, display))
+    try:
+        with Interrupts() as interrupts:
+            number = await _interrupted(following, interrupts)
+            if number is None:
+                return following.result()
+            if number == signal.SIGINT and sys.stdin.isatty() and sys.stderr.isatty():
+                with display.paused():
+                    asking = asyncio.create_task(ask("\nCancel the run too? [y/N] "))
+                    await _interrupted(asking, interrupts)
+                    yes = asking.done() and asking.result()
+                    asking.cancel()
+                if yes:
+                    await boards.cancel_run(started.id)
+                    await _interrupted(following, interrupts)
+            raise Interrupted(number)
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+
+async def _interrupted(work: "asyncio.Task[Any]", interrupts: Interrupts) -> int | None:
+    """The signal that came before the end, if one did."""
+    signaled = asyncio.ensure_future(interrupts.next())
+    try:
+        await asyncio.wait((work, signaled), return_when=asyncio.FIRST_COMPLETED)
+        return None if work.done() else signaled.result()
+    finally:
+        signaled.cancel()
+
+
+async def _follow(boards: Boards, started: PipelineRun, display: Display) -> None:
+    begun: dict[str, asyncio.Task[None]] = {}
+    told: set[str] = set()
+
+    async def watch(generation_id: str) -> None:
+        async for event in boards.events(generation_id):
+            display.event(event)
+
+    for name, step in _tree(started):
+        display.expect(step.name, name)
+    try:
+        async for one in boards.watch_run(started.id):
+            for step in one.steps:
+                if step.generation is not None and step.name not in begun:
+                    display.add(step.generation.id, step.name, step.name)
+                    begun[step.name] = asyncio.create_task(watch(step.generation.id))
+                elif step.over and step.generation is None and step.name not in told:
+                    told.add(step.name)
+                    failure = step.failure
+                    said = step.reason or (failure.message if failure is not None else "")
+                    display.over(step.name, step.status, said)
+        await asyncio.gather(*begun.values())
+    finally:
+        for task in begun.values():
+            task.cancel()
+        await asyncio.gather(*begun.values(), return_exceptions=True)
+
+
+def _report(
+    one: PipelineRun,
+    out: Output,
+    copies: dict[str, Path] | None = None,
+    fault: BoardsError | None = None,
+) -> None:
+    """Write a result: paths to stdout, the rest to stderr; or one JSON object."""
+    copies = copies or {}
+    if out.json:
+        shown = one.as_dict()
+        for artifact in shown["artifacts"]:
+            if artifact["id"] in copies:
+                artifact["path"] = str(copies[artifact["id"]].absolute())
+        error = fault or _error(one)
+        shown["error"] = None if error is None else error.as_dict()
+        out.value(shown)
+        return
+    error = _error(one)
+    if error is not None:
+        write(told(error), out)
+    elif one.status == "succeeded":
+        out.note(_headline(one, out))
+    else:
+        out.line(one.id)
+        return
+    for artifact in one.artifacts:
+        out.line(str(copies.get(artifact.id) or artifact.path or artifact.id))
+
+
+def _error(one: PipelineRun) -> PipelineError | None:
+    """What is the matter with a run that ended without its result, or waits for a decision."""
+    from boards.pipelines.outcome import completed  # noqa: PLC0415  # not for --help
+
+    if not (one.final or one.unresolved):
+        return None
+    try:
+        completed(one)
+    except PipelineError as error:
+        return error
+    return None
+
+
+def _headline(one: PipelineRun, out: Output) -> str:
+    mark = out.style("✓", fg="green") if out.errors_terminal else "succeeded:"
+    took = seconds((one.finished_at or one.created_at) - one.created_at)
+    counted = [
+        f"{sum(step.status == status for step in one.steps)} {status}"
+        for status in ("succeeded", "failed", "skipped")
+        if any(step.status == status for step in one.steps)
+    ]
+    price = f"${one.usd:.6f}".rstrip("0").rstrip(".") if one.usd else ""
+    parts = [f"{mark} {plain(one.pipeline)}", one.id, took, ", ".join(counted), price]
+    return "  ".join(part for part in parts if part)

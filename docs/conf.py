@@ -47,6 +47,14 @@ nitpick_ignore = [
     # Names of unions that the argument's own description spells out.
     ("py:class", "GivenGenerators"),
     ("py:class", "GivenProviders"),
+    ("py:class", "Fallback"),
+    ("py:class", "OnAmbiguous"),
+    ("py:class", "Grouping"),
+    ("py:class", "GivenPipeline"),
+    # What a pipeline's step returns, and conditions: told on the page on pipelines.
+    ("py:class", "Token"),
+    ("py:class", "boards.dsl.references.Token"),
+    ("py:class", "boards.dsl.references.Predicate"),
     # Parts of a spec that only pass through a caller's hands.
     ("py:class", "boards.spec.places.Place"),
     ("py:class", "boards.spec.tokens.Template"),
@@ -54,7 +62,17 @@ nitpick_ignore = [
     # Mappings of any values, told at boards.adapters.
     ("py:class", "ReplyValue"),
     ("py:class", "Scope"),
-    # A type variable.
+    # The data of each type of event, told as a table in the page on events.
+    *(
+        ("py:class", f"boards.events.{name}Data")
+        for name in (
+            "Queued", "Submitting", "Submitted", "Progress", "Log", "Retrying", "Fallback",
+            "Fetching", "Artifact", "No", "Succeeded", "Failed", "Canceled", "Unknown", "Resolved",
+        )
+    ),
+    # Type variables.
+    ("py:class", "boards.events.Type_co"),
+    ("py:class", "boards.events.Data_co"),
     ("py:class", "boards.testing.emulators.server.E"),
 ]
 

@@ -28,6 +28,7 @@ from boards.cli.app import boards as boards_group
 from boards.documents import read_specs
 from boards.generations import PHASES
 from boards.hooks import HookModule
+from boards.pipelines import PipelineSpec, Step
 from boards.records import (
     AuthRecord,
     GeneratorRecord,
@@ -278,6 +279,15 @@ def test_every_key_of_the_language_is_told(model: type) -> None:
     pages = [DOCS / "language.md", *DOCS.glob("language/*.md")]
     text = "\n".join(page.read_text() for page in pages)
     assert [name for name in keys_of(model) if not re.search(rf"\b{name}\b", text)] == []
+
+
+@pytest.mark.parametrize("model", [PipelineSpec, Step], ids=lambda model: model.__name__)
+def test_every_key_of_a_pipeline_is_in_a_table(model: type) -> None:
+    """The page on pipelines has a row for each key, and for no others."""
+    text = (DOCS / "pipelines.md").read_text()
+    what = "a step" if model is Step else "`pipeline`"
+    table = text.partition(f"| key of {what} |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(keys_of(model))
 
 
 def test_every_setting_is_in_the_table() -> None:

@@ -1,26 +1,23 @@
-"""How fast the SQLite store commits, lists and opens. A script: prints figures, asserts none.
+"""How fast the SQLite store commits and opens. A script: prints figures, asserts none.
 
-Run it with ``python tests/bench/bench_store.py [--history 1000000]``.
+Run it with ``python tests/bench/bench_store.py``; ``bench_history.py`` tells how fast it reads.
 """
 
-import argparse
 import asyncio
 import contextlib
-import json
 import resource
 import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import partial
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from attrs import evolve
 
 from boards.events import Happening
 from boards.generations import Generation, Phase, Progress, new_id
-from boards.store import Change, Listing
+from boards.store import Change
 from boards.store.sqlite import SQLiteStore
 
 CALLERS = 100
@@ -127,104 +124,7 @@ async def opening() -> float:
     return statistics.median(times) * 1e3
 
 
-async def timed(call: Callable[[], Awaitable[object]]) -> float:
-    """Milliseconds of a call, the median of 7."""
-    times = []
-    for _ in range(7):
-        start = time.perf_counter()
-        await call()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times) * 1e3
-
-
-def fill(path: Path, size: int) -> None:
-    """A history: mostly succeeded, 5 % failed, 1 % canceled, 1,000 live, two providers."""
-
-    def rows() -> object:
-        for seq in range(1, size + 1):
-            live = seq > size - 1000
-            phase = "waiting" if live else "succeeded"
-            if not live and seq % 20 == 0:
-                phase = "canceled" if seq % 100 == 0 else "failed"
-            status = "running" if live else phase
-            provider = "fal" if seq % 3 else "replicate"
-            yield (
-                seq,
-                f"{seq:026x}",
-                "",
-                f"{provider}/model-{seq % 50}",
-                provider,
-                "image",
-                phase,
-                status,
-                0,
-                0,
-                float(seq),
-                None if live else float(seq) + 5,
-                float(seq) if live else None,
-                None,
-                f"job-{seq}",
-                json.dumps({"cost": {"usd": 0.01, "unit": "image"}, "submitted_at": seq + 0.1}),
-            )
-
-    database = sqlite3.connect(path)
-    database.executemany(
-        f"INSERT INTO generations VALUES ({', '.join('?' * 16)})",
-        rows(),  # type: ignore[arg-type]
-    )
-    database.execute("""INSERT INTO inputs SELECT seq, '{"prompt":"a cat"}' FROM generations""")
-    for kind in ("queued", "submitted", "succeeded"):
-        database.execute(
-            "INSERT INTO events (generation, type, at) SELECT seq, ?, 0 FROM generations", (kind,)
-        )
-    database.commit()
-    database.close()
-
-
-async def history(size: int) -> None:
-    """What reading costs among a long history."""
-    with tempfile.TemporaryDirectory(dir=".") as folder:
-        async with opened(folder):
-            pass
-        path = Path(folder, "bench.db")
-        fill(path, size)
-        async with opened(folder) as store:
-            middle = f"{size // 2:026x}"
-            for name, listing in {
-                "newest": Listing(),
-                "before the middle": Listing(before=middle),
-                "running": Listing(statuses=("running",)),
-                "failed": Listing(statuses=("failed",)),
-                "succeeded or failed": Listing(statuses=("succeeded", "failed")),
-                "unknown (none)": Listing(phases=("unknown",)),
-                "of a provider": Listing(provider="replicate"),
-                "of a generator": Listing(generator="fal/model-7"),
-                "of a generator, succeeded": Listing(
-                    generator="fal/model-7", statuses=("succeeded",)
-                ),
-                "of a generator, failed (none)": Listing(
-                    generator="fal/model-7", statuses=("failed",)
-                ),
-                "of a provider, canceled": Listing(provider="fal", statuses=("canceled",)),
-                "of a provider nobody used": Listing(provider="none"),
-                "of another owner": Listing(owner="other"),
-            }.items():
-                print(f"  list {name:32}{await timed(partial(store.list, listing)):8.2f} ms")
-            print(f"  get {'':33}{await timed(lambda: store.get(middle)):8.2f} ms")
-            print(f"  find {'':32}{await timed(lambda: store.find(middle[:24])):8.2f} ms")
-            print(f"  events {'':30}{await timed(lambda: store.events(middle)):8.2f} ms")
-            print(f"  due, 1,000 {'':26}{await timed(lambda: store.due(1e12)):8.2f} ms")
-
-            async def live() -> int:
-                return sum([1 async for _ in store.live()])
-
-            print(f"  live, 1,000 {'':25}{await timed(live):8.2f} ms")
-            print(f"  changed_elsewhere {'':19}{await timed(store.changed_elsewhere):8.2f} ms")
-        size_mb = path.stat().st_size / 1e6
-        print(f"  {size_mb:.0f} MB, {size_mb * 1e6 / size:.0f} bytes a generation")
-
-
-async def main(size: int) -> None:
+async def main() -> None:
     with tempfile.TemporaryDirectory(dir=".") as folder:
         print(f"a bare commit: {one_fsync(Path(folder, 'bare.db')):.2f} ms")
     print(f"open, own, fresh database: {await opening():.1f} ms")
@@ -235,12 +135,8 @@ async def main(size: int) -> None:
     print(f"group commit / one commit each:  {rate / single:.1f}")
     print(f"group commit / 20,000 a second:  {rate / 20_000:.2f}")
     print(f"notes: {await notes(2):,.0f}/s")
-    print(f"a history of {size:,}:")
-    await history(size)
     print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--history", type=int, default=100_000)
-    asyncio.run(main(parser.parse_args().history))
+    asyncio.run(main())

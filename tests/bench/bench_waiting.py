@@ -41,7 +41,9 @@ class Stalls:
         def told(seconds: list[float]) -> str:
             ordered = sorted(seconds)
             at = [ordered[int(len(ordered) * part)] * 1e3 for part in (0.5, 0.99, 0.999)]
-            return f"p50 {at[0]:.1f}, p99 {at[1]:.1f}, p99.9 {at[2]:.1f}, most {ordered[-1] * 1e3:.1f}"
+            return (
+                f"p50 {at[0]:.1f}, p99 {at[1]:.1f}, p99.9 {at[2]:.1f}, most {ordered[-1] * 1e3:.1f}"
+            )
 
         return f"late {told(self.late)} ms; on the CPU {told(self.busy)} ms"
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from tests.crash.conftest import MakePlan
+from tests.crash.conftest import MakePlan, until
 from tests.crash.faults import Fall
 from tests.crash.host import MODES, Call, Host, account
 from tests.crash.invariants import examine
@@ -110,9 +110,14 @@ async def test_a_kill_while_a_generation_is_canceled(
     """The wish is asked for again, and the final status is believed."""
     calls = (Call("plain", "goes"), Call("plain", "comes", cancel=True))
     plan = make_plan(calls=calls, fall=Fall(moment))
-    provider.behave(account(plan, "plain"), Behaviour(run=0.4))
+    name = account(plan, "plain")
+    provider.behave(name, Behaviour(run=60.0))
     assert Host(plan).killed(), f"no host came to {moment}"
-    assert Host(evolve(plan, fall=None)).finished()
+    host = Host(evolve(plan, fall=None))
+    if moment != "before wish":
+        until(lambda: provider.asked(name)["cancel"])
+    provider.behave(name, Behaviour(run=0.0))
+    assert host.finished()
     figures = await examine(plan, provider)
     assert figures.by_prompt["goes"].phase == "succeeded"
     assert figures.by_prompt["comes"].phase == (

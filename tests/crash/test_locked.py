@@ -23,7 +23,7 @@ async def test_a_locked_database_delays_and_loses_nothing(
     until(lambda: provider.charges(account(plan, "plain")).total() >= plan.slots)
     with closing(sqlite3.connect(plan.home / "boards.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        time.sleep(1.5)
+        time.sleep(1.0)
         other.execute("ROLLBACK")
     assert host.finished()
     figures = await examine(plan, provider, kills=0)

@@ -17,7 +17,7 @@ from tests.crash.paid_provider import Behaviour, PaidProvider
 
 
 def _seeds() -> list[int]:
-    told = os.environ.get("BOARDS_CRASH_SEEDS", "3")
+    told = os.environ.get("BOARDS_CRASH_SEEDS", "2")
     return [int(one) for one in told.split(",")] if "," in told else list(range(int(told)))
 
 

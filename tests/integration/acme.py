@@ -23,8 +23,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Acme:
     """Jobs that are queued, run, and end, unless a test overrides an answer.
 
-    ``answers`` maps ``submit poll result cancel file me list events socket content secret`` to a
-    handler that stands in for the built-in one; ``counts`` tells how often each was asked.
+    ``answers`` maps ``submit poll result cancel file me list events socket content secret upload
+    put`` to a handler that stands in for the built-in one; ``counts`` tells how often each was
+    asked.
     """
 
     def __init__(self) -> None:
@@ -51,6 +52,8 @@ class Acme:
                 web.get("/v1/secret", self._route("secret", self.secret)),
                 web.get("/v1/me", self._route("me", self.me)),
                 web.get("/files/{name}", self._route("file", self.file)),
+                web.post("/v1/uploads", self._route("upload", self.upload)),
+                web.put("/v1/uploads/{name}", self._route("put", self.put)),
             ]
         )
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -150,6 +153,14 @@ class Acme:
         if request.headers.get("Authorization") != "Bearer acme-secret-key":
             return web.json_response({"error": {"message": "bad key"}}, status=401)
         return web.json_response({"name": "tester"})
+
+    async def upload(self, _request: web.Request) -> web.StreamResponse:
+        """Where to put a file, and where it will be."""
+        url = f"{self.url}/v1/uploads/1"
+        return web.json_response({"put": url, "url": f"{self.url}/files/uploaded.png"})
+
+    async def put(self, _request: web.Request) -> web.StreamResponse:
+        return web.Response()
 
     async def file(self, _request: web.Request) -> web.StreamResponse:
         return web.Response(body=PNG, content_type="image/png")

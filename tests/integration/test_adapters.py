@@ -25,7 +25,7 @@ def _no_calls() -> None:
 async def test_requests_are_prepared_and_authenticated_in_python(
     acme: Acme, open_boards: Open
 ) -> None:
-    """prepare sees the submit, authenticate every request to a trusted host."""
+    """The first sees the submit, the second every request to a trusted host."""
     async with open_boards(
         provider={"adapter": f"{AT}:Stamping"}, environment={"ACME_KEY": "ignored"}
     ) as boards:
@@ -104,7 +104,7 @@ async def test_a_provider_tells_by_its_adapter_whether_it_can_be_used(open_board
 
 
 async def test_lost_jobs_are_found_in_python(acme: Acme, open_boards: Open) -> None:
-    """reconcile returns what is captured of each job that may be it."""
+    """It returns what is captured of each job that may be it."""
     submit = acme.submit
 
     async def lose(request: web.Request) -> web.StreamResponse:

@@ -216,9 +216,11 @@ def test_an_unknown_generator_has_near_matches(shell: Shell) -> None:
 
 
 def test_missing_keys_are_told_with_the_remedy_of_each_provider(shell: Shell) -> None:
-    """Exit code 3; before any look at the input."""
+    """Exit code 3; what is wrong with the input is told with it."""
     del shell.environment["FAL_KEY"], shell.environment["REPLICATE_API_TOKEN"]
-    err = told(shell.run("generate", "flux-dev"), 3)
+    err = told(shell.run("generate", "flux-dev", "promt=x"), 3)
+    assert "\nThe input does not fit the generator either:\n  promt: " in err
+    assert "\n  prompt: " in err
     assert "replicate: REPLICATE_API_TOKEN is not set." in err
     assert "fal: FAL_KEY is not set. Create a key at https://fal.ai" in err
 
@@ -233,6 +235,7 @@ def test_a_failure_at_the_provider_is_exit_code_1(shell: Shell, fal: FalEmulator
     assert shown["error"]["kind"]
     assert shown["error"]["message"]
     err = told(shell.run("wait", shown["id"]), 1)
+    assert f"error: {shown['error']['kind']}: {shown['error']['message']} [" in err
     assert f"[provider fal, generator fal/flux-dev, generation {shown['id']}]" in err
 
 

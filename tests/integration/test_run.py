@@ -242,6 +242,10 @@ async def test_every_unavailable_provider_is_told_with_its_remedy(
     async with open_boards(environment={}) as boards:
         with pytest.raises(UnavailableError) as caught:
             await boards.generate("draw", prompt="a")
+        with pytest.raises(UnavailableError, match="either:\n  promt: ") as both:
+            await boards.generate("draw", promt="a")
+    assert {one["where"] for one in both.value.as_dict()["problems"]} == {"prompt", "promt"}
+    assert caught.value.problems == ()
     assert "ACME_KEY is not set" in str(caught.value)
     assert caught.value.reasons["acme"][1] == "Set ACME_KEY."
     assert acme.counts["submit"] == 0

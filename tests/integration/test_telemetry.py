@@ -1,6 +1,7 @@
 """OpenTelemetry: the trace and the figures of generations, as an SDK gets them."""
 
 import asyncio
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,26 +16,32 @@ from tests.integration.conftest import Open
 
 pytest.importorskip("opentelemetry.sdk")
 
-from opentelemetry import metrics, trace  # noqa: E402
-from opentelemetry.sdk.metrics import (  # noqa: E402
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import (
     Counter,
     Histogram,
     MeterProvider,
     UpDownCounter,
 )
-from opentelemetry.sdk.metrics.export import (  # noqa: E402
+from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
     InMemoryMetricReader,
 )
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider  # noqa: E402
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor  # noqa: E402
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import (  # noqa: E402
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import (
     InMemorySpanExporter,
 )
 
 
 class Collected:
-    """What an SDK collected since a test began."""
+    """What the one SDK of this process collected since a test began: providers are set once."""
+
+    @classmethod
+    @functools.cache
+    def one(cls) -> "Collected":
+        """It."""
+        return cls()
 
     def __init__(self) -> None:
         self.exporter = InMemorySpanExporter()
@@ -66,15 +73,10 @@ class Collected:
         }
 
 
-@pytest.fixture(scope="module")
-def sdk() -> Collected:
-    """The one SDK of this process: providers can be set once."""
-    return Collected()
-
-
 @pytest.fixture
-def collected(sdk: Collected) -> Iterator[Collected]:
+def collected() -> Iterator[Collected]:
     """Nothing yet."""
+    sdk = Collected.one()
     sdk.exporter.clear()
     sdk.figures()
     yield sdk

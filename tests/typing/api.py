@@ -7,11 +7,21 @@ from typing import assert_type
 import httpx
 
 import boards.sync
-from boards import Artifact, Boards, Cost, Failure, Generation, GenerationFailedError
+from boards import (
+    Artifact,
+    Boards,
+    Cost,
+    Failure,
+    Generation,
+    GenerationFailedError,
+    PipelineRun,
+    StepRun,
+)
 from boards.engine.explaining import Explanation
 from boards.entries import Availability, GeneratorEntry, ProviderEntry
 from boards.events import AnyEvent
 from boards.hookspecs import hookimpl
+from boards.pipelines import Pipeline
 from boards.plugins import PluginInfo
 from boards.records import StorageRecord
 from boards.settings import Settings
@@ -41,6 +51,17 @@ async def generating(image: Artifact) -> None:
             elif event.type == "log":
                 event.data["line"]  # type: ignore[typeddict-item]
         assert_type(await host.list(statuses=["failed"], limit=3), list[Generation])
+        pipeline = Pipeline("poster", inputs={"idea": str})
+        base = pipeline.step("base", "flux-dev", prompt=pipeline.input.idea)
+        pipeline.step("large", "esrgan", image=base.artifacts[0], needs=[base])
+        run = await host.run(pipeline, idea="a cat", dedupe_key="one")
+        assert_type(run, PipelineRun)
+        assert_type(run["base"], StepRun)
+        assert_type(run.artifacts, tuple[Artifact, ...])
+        assert_type(host.watch_run(run.id), AsyncIterator[PipelineRun])
+        assert_type(await host.runs(statuses=["failed"]), list[PipelineRun])
+        await host.start_run(Path("poster.yaml"), idea="a cat")
+        await host.run(pipeline, priority="high")  # type: ignore[arg-type]
         await host.list(statuses=["broken"])  # type: ignore[list-item]
 
 

@@ -38,6 +38,7 @@ from boards.dsl import (
 from boards.dsl.parts import Request
 from boards.dsl.references import Path as ReplyPath
 from boards.dsl.references import Predicate, Token
+from boards.engine.explaining import Explanation
 from boards.hookspecs import hookimpl
 from boards.spec.model import GeneratorSpec, ProviderSpec
 
@@ -124,6 +125,7 @@ async def generating(artifact: Artifact) -> None:
         assert_type(await host.generate(Draw(prompt="a cat"), priority=1), Generation)
         assert_type(await host.submit(one, dedupe_key="order-7"), Generation)
         assert_type(host.estimate(one), Cost | None)
+        assert_type(await host.explain(one), Explanation)
         await host.generate(one, prompt="a dog")  # type: ignore[call-overload]
         await host.generate(Draw)  # type: ignore[call-overload]
         await host.generate(3)  # type: ignore[call-overload]
@@ -134,6 +136,7 @@ def without_await(one: Draw) -> None:
         assert_type(host.generate(one), Generation)
         assert_type(host.submit(one, priority=3), Generation)
         assert_type(host.estimate(one), Cost | None)
+        assert_type(host.explain(one), Explanation)
 
 
 @hookimpl

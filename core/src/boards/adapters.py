@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from attrs import frozen
 
-from boards.entries import Availability
+from boards.availability import Availability
 from boards.errors import PluginError
 
 if TYPE_CHECKING:

@@ -498,6 +498,18 @@ class Boards:
         """Delete what no generation mentions: :meth:`boards.Boards.collect_garbage`."""
         return self._await(lambda: self._boards.collect_garbage(grace=grace, dry_run=dry_run))
 
+    def prune(
+        self,
+        *,
+        older_than: timedelta = timedelta(days=30),
+        keep: int = 0,
+        dry_run: bool = False,
+    ) -> int:
+        """Delete generations that ended long ago: :meth:`boards.Boards.prune`."""
+        return self._await(
+            lambda: self._boards.prune(older_than=older_than, keep=keep, dry_run=dry_run)
+        )
+
     def costs(
         self,
         *,

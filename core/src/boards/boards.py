@@ -197,7 +197,8 @@ class Boards:
 
         Raises:
             NotFoundError: There is no such generator.
-            UnavailableError: No provider of it can be used; tells why for each.
+            UnavailableError: No provider of it can be used; tells why for each, and what is wrong
+                with the input too.
             InvalidInputError: The input does not fit; nothing was sent.
             GenerationFailedError: The provider failed; ``failure`` says how.
             GenerationCanceledError: It was canceled meanwhile.
@@ -680,6 +681,33 @@ class Boards:
             engine.store, engine.storage, grace=grace.total_seconds(), dry_run=dry_run
         )
 
+    async def prune(
+        self,
+        *,
+        older_than: timedelta = timedelta(days=30),
+        keep: int = 0,
+        dry_run: bool = False,
+    ) -> int:
+        """Delete generations that ended long ago, of any owner, with their inputs and events.
+
+        What they cost stays, see :meth:`costs`; their files go with the next
+        :meth:`collect_garbage`. What is live stays, ``unknown`` or not. A ``dedupe_key`` of one
+        that is deleted is forgotten.
+
+        Args:
+            older_than: They ended longer ago; a minute at least, so that whoever waits for one has
+                heard of its end.
+            keep: So many of the newest that ended stay in any case.
+            dry_run: Delete nothing; only count.
+
+        Returns:
+            How many were deleted, or would be.
+        """
+        before = datetime.now(UTC) - max(older_than, timedelta(minutes=1))
+        return await self._running.store.prune(
+            before=before.timestamp(), keep=keep, dry_run=dry_run
+        )
+
     async def costs(
         self,
         *,
@@ -796,18 +824,19 @@ class Boards:
         engine = self._running
         name, given = self._named(name, given)
         fallback = options.fallback or self.settings.fallback
+        whole = {**(given or {}), **inputs}
         try:
-            choice = choosing.choose(self.registry, name, fallback)
+            choice = choosing.choose(self.registry, name, fallback, whole)
         except NotFoundError:
             found = await self.discover(name)
-            choice = choosing.choose(self.registry, found.id, fallback)
+            choice = choosing.choose(self.registry, found.id, fallback, whole)
         choosing.refuse_reserved(RESERVED, inputs, choice.entries[0].id)
         return await choosing.prepare(
             self.registry,
             engine.storage,
             self.settings,
             choice,
-            {**(given or {}), **inputs},
+            whole,
             options,
         )
 

@@ -72,8 +72,19 @@ class Choice:
     passed: tuple[tuple[str, str], ...] = ()
 
 
-def choose(registry: "Registry", name: str, fallback: "Fallback" = "on_unavailable") -> Choice:
+def choose(
+    registry: "Registry",
+    name: str,
+    fallback: "Fallback" = "on_unavailable",
+    given: Mapping[str, Any] | None = None,
+) -> Choice:
     """The candidates for a name that can be used now.
+
+    Args:
+        registry: Where they are.
+        name: Of a generator.
+        fallback: Whether others than the first may be used.
+        given: The input, if its mistakes are to be told where none can be used.
 
     Raises:
         NotFoundError: There is no such generator.
@@ -100,10 +111,26 @@ def choose(registry: "Registry", name: str, fallback: "Fallback" = "on_unavailab
         if only is None
         else f"The provider {only.provider} cannot be used now.",
         reasons=reasons,
+        problems=() if given is None else _mistakes(registry, candidates[0], given),
         remedy="Set up one of them, then check it: boards providers --check",
         provider=None if only is None else only.provider,
         generator=None if only is None else only.id,
     )
+
+
+def _mistakes(
+    registry: "Registry", entry: "GeneratorEntry", given: Mapping[str, Any]
+) -> tuple[Problem, ...]:
+    """What is wrong with an input, as far as that is known."""
+    from boards.engine.inputs import checked  # noqa: PLC0415  # loaded with the engine
+
+    try:
+        checked(registry.compiled(entry.id).inputs, given, entry.id)
+    except InvalidInputError as error:
+        return error.problems
+    except SpecError:
+        pass
+    return ()
 
 
 async def prepare(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
+from boards.availability import Availability
 from boards.errors import PluginError
 
 if TYPE_CHECKING:
@@ -13,21 +14,6 @@ if TYPE_CHECKING:
     from boards.spec.model import ProviderSpec
 
 __all__ = ["Availability", "GeneratorEntry", "ProviderEntry"]
-
-
-@frozen
-class Availability:
-    """Whether a provider can be used. Asked of the settings, never of the network.
-
-    Attributes:
-        ok: Whether it can.
-        reason: Why not.
-        setup: What to do about it.
-    """
-
-    ok: bool
-    reason: str = ""
-    setup: str = ""
 
 
 @frozen(kw_only=True, eq=False)

@@ -211,15 +211,22 @@ class UnavailableError(BoardsError):
 
     Attributes:
         reasons: For each provider asked: why it cannot be used, and what mends it.
+        problems: What is wrong with the input as well, where there was one.
     """
 
     kind = "unavailable"
 
     def __init__(
-        self, message: str, *, reasons: Mapping[str, tuple[str, str]] | None = None, **context: Any
+        self,
+        message: str,
+        *,
+        reasons: Mapping[str, tuple[str, str]] | None = None,
+        problems: Sequence[Problem] = (),
+        **context: Any,
     ) -> None:
         super().__init__(message, **context)
         self.reasons = dict(reasons or {})
+        self.problems = tuple(problems)
 
     def __str__(self) -> str:
         lines = [super().__str__()]
@@ -227,6 +234,9 @@ class UnavailableError(BoardsError):
             f"  {provider}: {reason} {remedy}".rstrip()
             for provider, (reason, remedy) in self.reasons.items()
         ]
+        if self.problems:
+            lines.append("The input does not fit the generator either:")
+            lines += [f"  {problem}" for problem in self.problems]
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:
@@ -234,7 +244,8 @@ class UnavailableError(BoardsError):
             provider: {"reason": reason, "remedy": remedy}
             for provider, (reason, remedy) in self.reasons.items()
         }
-        return {**super().as_dict(), "providers": reasons}
+        problems = [{"where": one.where, "message": one.message} for one in self.problems]
+        return {**super().as_dict(), "providers": reasons, "problems": problems}
 
 
 class ConflictError(BoardsError):

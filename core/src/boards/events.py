@@ -213,8 +213,9 @@ class ResolvedData(TypedDict):
     """It is known what became of it, or somebody decided."""
 
     decision: Annotated[
-        Literal["job", "resubmit", "abandon", "webhook", "reconciled"],
-        "A person's decision (the first three), a webhook's call, or the job was found.",
+        Literal["job", "resubmit", "abandon", "webhook", "reconciled", "orphan"],
+        "A person's decision (the first three); a webhook's call; the job was found; or an earlier"
+        " submit that was given up arrived after all, and is paid for too.",
     ]
     provider_job_id: Annotated[str | None, "The provider's id of the job, where it is known."]
 
@@ -236,7 +237,7 @@ EVENT_DATA: Final[Mapping[EventType, type]] = {
     "unknown": UnknownData,
     "resolved": ResolvedData,
 }
-"""What :attr:`Event.data` is, by type. Every key is always there; a later version may add some."""
+"""What ``Event.data`` is, by type. Every key is always there; a later version may add some."""
 
 
 @frozen

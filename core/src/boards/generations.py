@@ -103,6 +103,11 @@ class Cost:
         }
 
 
+def _without_query(url: str | None) -> str:
+    """A URL as it may be shown: its query may be what gives access."""
+    return repr(url and url.partition("?")[0])
+
+
 @frozen
 class Output:
     """An output that a provider announced, before and while its bytes are fetched.
@@ -121,7 +126,7 @@ class Output:
     """
 
     form: Literal["url", "inline", "text"]
-    url: str | None = None
+    url: str | None = field(default=None, repr=_without_query)
     key: str | None = None
     mime: str | None = None
     expires_at: float | None = None

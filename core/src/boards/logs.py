@@ -9,11 +9,12 @@ has every other line carry it too, with :func:`add_generation` among its process
 
 import logging
 import sys
+import traceback
 from collections.abc import Callable, Mapping, MutableMapping
 from contextvars import ContextVar
 from typing import Any, Final
 
-__all__ = ["Logger", "about", "add_generation", "facts", "retries_to_logging"]
+__all__ = ["Logger", "about", "add_generation", "facts", "retries_to_logging", "traceback_of"]
 
 Facts = Callable[[], Mapping[str, Any]]
 
@@ -26,7 +27,6 @@ _LEVELS: Final = {
     "info": logging.INFO,
     "warning": logging.WARNING,
     "error": logging.ERROR,
-    "exception": logging.ERROR,
 }
 
 
@@ -42,9 +42,9 @@ class Logger:
 
     def __getattr__(self, method: str) -> Any:
         # Who configured structlog has imported it.
-        structlog = sys.modules.get("structlog")
-        if structlog is not None and structlog.is_configured():
-            return getattr(structlog.get_logger(self._name).bind(**facts()), method)
+        loaded: Any = sys.modules.get("structlog")
+        if loaded is not None and loaded.is_configured():
+            return getattr(loaded.get_logger(self._name).bind(**facts()), method)
         standard = logging.getLogger(self._name)
         if method not in _LEVELS:
             raise AttributeError(method)
@@ -54,10 +54,27 @@ class Logger:
 
         logger = structlog.wrap_logger(
             standard,
-            processors=[structlog.processors.KeyValueRenderer(key_order=["event"])],
+            processors=[_rendered],
             wrapper_class=structlog.stdlib.BoundLogger,
         )
         return getattr(logger.bind(**facts()), method)
+
+
+def _rendered(_logger: object, method: str, event: MutableMapping[str, Any]) -> str:
+    """A line of ``key=value``; a traceback below it."""
+    from structlog.processors import KeyValueRenderer  # noqa: PLC0415  # see Logger
+
+    exception = event.pop("exception", None)
+    line = KeyValueRenderer(key_order=["event"])(None, method, event)
+    return line if exception is None else f"{line}\n{exception}"
+
+
+def traceback_of(error: BaseException) -> str:
+    """A traceback as text, for ``exception=`` of a line.
+
+    With ``exc_info`` a host's log may show the variables of each frame, and secrets among them.
+    """
+    return "".join(traceback.format_exception(error)).rstrip()
 
 
 def _nothing(*_: object, **__: object) -> None:

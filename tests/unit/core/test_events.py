@@ -66,7 +66,8 @@ def happenings() -> Iterator[tuple[str, str, str, ast.expr | None, ast.AST]]:
                     kind, *data = call.args
                     assert isinstance(kind, ast.Constant), "the type is written out"
                     where = f"{path.name}:{call.lineno}"
-                    yield where, ast.unparse(call), kind.value, data[0] if data else None, function
+                    told = data[0] if data else None
+                    yield where, ast.unparse(call), str(kind.value), told, function
 
 
 def keys_of(data: ast.expr | None, function: ast.AST) -> set[str] | None:
@@ -84,7 +85,7 @@ def keys_of(data: ast.expr | None, function: ast.AST) -> set[str] | None:
             if ast.unparse(targets[0]) == data.id and one.value is not None:
                 return keys_of(one.value, function)
     if isinstance(data, ast.Dict):
-        return {key.value for key in data.keys if isinstance(key, ast.Constant)}
+        return {str(key.value) for key in data.keys if isinstance(key, ast.Constant)}
     return None
 
 

@@ -3,7 +3,8 @@
 import logging
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
+from typing import Any
 
 import pytest
 import structlog
@@ -58,8 +59,8 @@ def test_a_host_adds_the_generation_to_every_line() -> None:
     """An adapter's own logger knows nothing of us; what it says itself is kept."""
     lines: list[dict[str, object]] = []
 
-    def keep(_logger: object, _method: str, event: dict[str, object]) -> dict[str, object]:
-        lines.append(event)
+    def keep(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
+        lines.append(dict(event))
         raise structlog.DropEvent
 
     log = structlog.wrap_logger(None, processors=[add_generation, keep])

@@ -11,6 +11,7 @@ from boards.cli.complete import complete_generator, complete_provider
 from boards.cli.exits import Exit
 from boards.cli.output import Output
 from boards.cli.session import Session, command
+from boards.names import near
 
 if TYPE_CHECKING:
     from boards.boards import Boards
@@ -60,8 +61,7 @@ def _list(
     if out.json:
         out.value([{**one.as_dict(), "available": available[one.provider]} for one in found])
     elif not found:
-        out.note(f"No generator matches {query!r}." if query else "There are no generators.")
-        out.note("Install a plugin, for example: pip install boards-replicate")
+        _none(session, boards, query)
     else:
         rows = [
             [
@@ -75,6 +75,23 @@ def _list(
         out.table(("generator", "makes", "ready", "description"), rows)
         if not all(available[one.provider] for one in found):
             out.note("Not ready: boards providers says why, and how to set it up.")
+
+
+def _none(session: Session, boards: "Boards", query: str | None) -> None:
+    """That there is nothing, and what to do about it."""
+    out, providers = session.out, boards.providers()
+    out.note(f"No generator matches {query!r}." if query else "There are no such generators.")
+    if not providers:
+        out.note("Install a plugin, for example: pip install boards-replicate")
+        return
+    if query and (meant := near(query, [one.id for one in boards.generators()])):
+        out.note(f"Did you mean {' or '.join(meant)}?")
+    asked = [one.name for one in providers if one.spec.catalog is not None]
+    if asked:
+        out.note(
+            f"Any model of {' and '.join(asked)} can be named, listed or not: "
+            f"boards generate {asked[0]}/MODEL"
+        )
 
 
 @command()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from boards.registry import Registry
     from boards.spec.model import ProviderSpec
 
-__all__ = ["as_json", "check", "find_mistakes", "yaml_files"]
+__all__ = ["as_json", "check", "find_mistakes", "tell_mistakes", "yaml_files"]
 
 
 @command()
@@ -26,10 +26,14 @@ def check(session: Session, paths: tuple[Path, ...]) -> int:
     """Check files of the generator language, and tell all mistakes at once.
 
     A directory stands for the YAML files in it. A file with `pipeline:` is a pipeline, all others
-    define providers and generators. A provider that a file does not define is taken
-    from another of the files, or from what is installed.
+    define providers and generators; a file of Python is run for what it defines. A provider that
+    a file does not define is taken from another of the files, or from what is installed.
     """
-    files = yaml_files(paths)
+    return tell_mistakes(session, yaml_files(paths))
+
+
+def tell_mistakes(session: Session, files: list[Path]) -> int:
+    """Check some files that belong together, write what is wrong, and return the exit code."""
     errors, warnings = find_mistakes(session, files)
     out = session.out
     if out.json:
@@ -69,7 +73,8 @@ def yaml_files(paths: tuple[Path, ...]) -> list[Path]:
 
 def find_mistakes(session: Session, paths: list[Path]) -> tuple[list[Problem], list[Problem]]:
     """The errors and the warnings of some files that belong together, by place."""
-    from boards.documents import take_switches  # noqa: PLC0415  # not for --help
+    from boards.cli import python_files  # noqa: PLC0415  # not for --help
+    from boards.documents import take_switches  # noqa: PLC0415
     from boards.pipelines.checking import check_pipeline, installed  # noqa: PLC0415
     from boards.pipelines.reader import is_pipeline, read_document  # noqa: PLC0415
     from boards.spec import yaml  # noqa: PLC0415
@@ -81,6 +86,9 @@ def find_mistakes(session: Session, paths: list[Path]) -> tuple[list[Problem], l
     documents, pipelines = [], []
     with _without_collections():
         for path in paths:
+            if path.suffix == ".py":
+                documents += python_files.documents(path, problems)
+                continue
             try:
                 document = yaml.parse(yaml.load(path), str(path), problems)
             except SpecError as error:

@@ -1,6 +1,5 @@
 """``boards export``: a generator as YAML, or as a class of Python."""
 
-import runpy
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -87,18 +86,15 @@ def _of_yaml(path: Path) -> _Exported:
 
 def _of_python(path: Path) -> _Exported:
     """What the top level of a file defines; it is run."""
-    from boards.dsl import Generator, Provider, spec_of  # noqa: PLC0415  # not for --help
+    from boards.cli.python_files import specs  # noqa: PLC0415  # not for --help
 
     if not path.is_file():
         raise click.UsageError(f"There is no file {path}.")
-    made = list(runpy.run_path(str(path), run_name=path.stem).values())
-    classes = [
-        one
-        for one in made
-        if isinstance(one, type)
-        and issubclass(one, Generator)
-        and one.__module__ == path.stem
-        and "name" in one.__boards_header__
-    ]
-    providers = {one.name: spec_of(one) for one in made if isinstance(one, Provider)}
-    return _Exported(tuple(spec_of(one) for one in dict.fromkeys(classes)), providers)
+    generators, providers = specs(path)
+    if not generators and not providers:
+        raise SpecError(
+            f"{path} defines no generator and no provider.",
+            remedy="A generator is a class with a name, at the top level: "
+            'class Fox(Generator, name="fox", ...).',
+        )
+    return _Exported(generators, providers)

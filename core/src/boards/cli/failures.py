@@ -8,7 +8,7 @@ import click
 
 from boards.cli.exits import Exit, exit_of_error
 from boards.cli.output import Output, plain
-from boards.errors import BoardsError, NotFoundError, UnavailableError
+from boards.errors import BoardsError, GenerationFailedError, NotFoundError, UnavailableError
 
 __all__ = ["tell", "told", "write"]
 
@@ -36,16 +36,19 @@ def write(lines: list[str], out: Output) -> None:
 def told(error: BoardsError) -> list[str]:
     """The lines of an error: what happened, what it concerns, each problem, what to do."""
     context = f" [{error.context}]" if error.context else ""
-    lines = [f"{plain(error.message)}{context}"]
-    for problem in getattr(error, "problems", ()):
-        where = f"{problem.where}: " if problem.where else ""
-        lines.append(f"  {where}{plain(problem.message)}")
-        lines += problem.source.splitlines()
+    kind = f"{error.kind}: " if isinstance(error, GenerationFailedError) else ""
+    lines = [f"{kind}{plain(error.message)}{context}"]
     if isinstance(error, UnavailableError):
         lines += [
             f"  {name}: {plain(reason)} {plain(remedy)}".rstrip()
             for name, (reason, remedy) in error.reasons.items()
         ]
+        if error.problems:
+            lines.append("The input does not fit the generator either:")
+    for problem in getattr(error, "problems", ()):
+        where = f"{problem.where}: " if problem.where else ""
+        lines.append(f"  {where}{plain(problem.message)}")
+        lines += problem.source.splitlines()
     if error.remedy:
         lines.append(plain(error.remedy))
     return lines

@@ -94,6 +94,9 @@ def choose(session: Session, targets: tuple[str, ...]) -> Chosen:
         NotFoundError: Nothing is called so.
     """
     paths = tuple(Path(one) for one in targets if is_path(one))
+    for path in paths:
+        if path.suffix == ".py":
+            raise click.UsageError(f"Its tests are run of YAML: boards export {path} > FILE.yaml")
     names = [one for one in targets if not is_path(one)]
     files = yaml_files(paths) if paths else []
     mistakes = find_mistakes(session, files)[0] if files else []

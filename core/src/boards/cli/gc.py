@@ -1,32 +1,23 @@
 """``boards gc``: delete what no generation mentions."""
 
-import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
 from boards.cli.output import size
 from boards.cli.session import Session, command
+from boards.cli.times import duration
 
 if TYPE_CHECKING:
     from boards.engine.garbage import Collected
 
 __all__ = ["gc"]
 
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def _grace(_: click.Context, __: click.Parameter, text: str) -> timedelta:
-    match = re.fullmatch(r"([0-9]{1,6})([smhd])", text, re.ASCII)
-    if match is None:
-        raise click.BadParameter(f"{text!r} is no time such as 30m, 24h or 7d.")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
-
 
 @command()
 @click.option(
-    "--grace", callback=_grace, default="24h", show_default=True, metavar="TIME",
+    "--grace", callback=duration, default="24h", show_default=True, metavar="TIME",
     help="Only files that were written before: 30m, 24h, 7d.",
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Delete nothing; only count.")

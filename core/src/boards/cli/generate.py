@@ -13,12 +13,20 @@ from boards.cli.exits import Exit, exit_of, exit_of_error
 from boards.cli.interrupts import Interrupted
 from boards.cli.results import copy_out, report
 from boards.cli.session import Session, command
-from boards.errors import BoardsError, InvalidInputError, NotFoundError, StorageError
+from boards.errors import (
+    BoardsError,
+    InvalidInputError,
+    NotFoundError,
+    SpecError,
+    StorageError,
+    UnavailableError,
+)
 from boards.generations import Generation
 
 if TYPE_CHECKING:
     from boards.cli.values import Pair
     from boards.entries import GeneratorEntry
+    from boards.errors import Problem
 
 __all__ = ["generate", "wait"]
 
@@ -80,12 +88,37 @@ async def _generate(
 ) -> int:
     async with session.opened() as boards:
         try:
-            entry = boards.choose(name)
-        except NotFoundError:
-            entry = boards.choose((await boards.discover(name)).id)
+            entry = await _chosen(boards, name)
+        except UnavailableError as error:
+            error.problems = await _mistakes(boards, name, pairs, mapping)
+            raise
         values = await _inputs(boards, entry, pairs, mapping)
         generation = await boards.submit(name, input=values, dedupe_key=dedupe_key)
         return await _attend(session, boards, generation, directory, until_accepted=no_wait)
+
+
+async def _chosen(boards: Boards, name: str) -> "GeneratorEntry":
+    try:
+        return boards.choose(name)
+    except NotFoundError:
+        return boards.choose((await boards.discover(name)).id)
+
+
+async def _mistakes(
+    boards: Boards, name: str, pairs: "list[Pair]", mapping: dict[str, Any]
+) -> "tuple[Problem, ...]":
+    """What is wrong with the inputs, as far as that is known before anything can be used."""
+    from boards.engine.inputs import checked  # noqa: PLC0415  # loaded with the engine
+
+    try:
+        entry = boards.registry.resolve(name)[0]
+        values = await _inputs(boards, entry, pairs, mapping)
+        checked(boards.registry.compiled(entry.id).inputs, values, entry.id)
+    except InvalidInputError as error:
+        return error.problems
+    except (NotFoundError, SpecError):
+        pass
+    return ()
 
 
 async def _inputs(

@@ -1,6 +1,7 @@
 """Commands on generations that exist: list, look, cancel, decide."""
 
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
@@ -13,6 +14,7 @@ from boards.cli.interrupts import Interrupted
 from boards.cli.output import Output, ago, plain, seconds, size
 from boards.cli.results import as_json, cost, report
 from boards.cli.session import Session, command
+from boards.cli.times import duration
 from boards.errors import BoardsError
 from boards.generations import Generation, Status
 
@@ -28,8 +30,41 @@ _id = click.argument("generation_id", metavar="ID", shell_complete=complete_gene
 @click.option("--status", type=click.Choice(get_args(Status)), help="Only those.")
 @click.option("--unknown", is_flag=True, help="Only those that wait for a decision.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, metavar="N")
-def generations(session: Session, status: Status | None, unknown: bool, limit: int) -> None:
-    """List generations, newest first."""
+@click.option("--prune", is_flag=True, help="Delete those that ended long ago, not their costs.")
+@click.option(
+    "--older-than", callback=duration, default="30d", show_default=True, metavar="TIME",
+    help="With --prune: only those that ended longer ago: 24h, 30d.",
+)  # fmt: skip
+@click.option(
+    "--keep", type=click.IntRange(0), default=0, metavar="N",
+    help="With --prune: so many of the newest stay in any case.",
+)  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="With --prune: delete nothing; only count.")
+@click.pass_context
+def generations(
+    context: click.Context,
+    session: Session,
+    status: Status | None,
+    unknown: bool,
+    limit: int,
+    prune: bool,
+    older_than: timedelta,
+    keep: int,
+    dry_run: bool,
+) -> None:
+    """List generations, newest first; or prune them."""
+    given = {
+        name
+        for name in context.params
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    }
+    if prune:
+        if given & {"status", "unknown", "limit"}:
+            raise click.UsageError("--prune goes with --older-than, --keep and --dry-run alone.")
+        _prune(session, older_than, keep, dry_run)
+        return
+    if given & {"older_than", "keep", "dry_run"}:
+        raise click.UsageError("--older-than, --keep and --dry-run go with --prune.")
     found: list[Generation] = []
     if session.has_database():
         found = session.run(_list(session, status, unknown, limit))
@@ -41,6 +76,21 @@ def generations(session: Session, status: Status | None, unknown: bool, limit: i
     else:
         columns = ("id", "generator", "status", "created", "cost", "result")
         out.table(columns, [_row(one) for one in found])
+
+
+def _prune(session: Session, older_than: timedelta, keep: int, dry_run: bool) -> None:
+    async def pruned() -> int:
+        async with session.opened(drive=False) as boards:
+            return await boards.prune(older_than=older_than, keep=keep, dry_run=dry_run)
+
+    count = session.run(pruned()) if session.has_database() else 0
+    out = session.out
+    if out.json:
+        out.value({"pruned": count, "dry_run": dry_run})
+        return
+    out.line(f"{count} {'would be deleted' if dry_run else 'deleted'}")
+    if count and not dry_run:
+        out.note("Their files go with: boards gc")
 
 
 async def _list(

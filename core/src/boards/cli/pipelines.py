@@ -70,20 +70,14 @@ def run(
 
     if not path.is_file():
         raise click.UsageError(f"There is no file {path}.")
-    spec = read_file(path)
     if check:
-        return _check(session, spec)
+        from boards.cli.check import tell_mistakes  # noqa: PLC0415  # rarely needed
+
+        return tell_mistakes(session, [path])
+    spec = read_file(path)
     pairs = split(inputs)
     mapping = read_mapping(source) if source is not None else {}
     return session.run(_run(session, spec, pairs, mapping, out, no_wait, dedupe_key))
-
-
-def _check(session: Session, spec: "PipelineSpec") -> int:
-    from boards.pipelines.starting import refuse_mistakes  # noqa: PLC0415  # not for --help
-
-    refuse_mistakes(spec, session.boards(drive=False).registry)
-    session.out.note(f"{spec.name}: {len(spec.steps)} steps, no mistakes")
-    return Exit.OK
 
 
 async def _run(
@@ -199,8 +193,11 @@ def _show(one: PipelineRun, out: Output) -> None:
         ]
     )
     out.line()
-    columns = ("step", "generator", "status", "generation", "result")
-    out.table(columns, [_step_row(name, step) for name, step in _tree(one)])
+    rows = [_step_row(name, step) for name, step in _tree(one)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:  # no table: it would take the tree's indents away
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        out.line("  ".join(cells).rstrip())
 
 
 def _step_row(name: str, step: StepRun) -> list[str]:
@@ -208,7 +205,8 @@ def _step_row(name: str, step: StepRun) -> list[str]:
     result = step.reason or (failure.message if failure is not None else "")
     if step.artifacts:
         result = ", ".join(str(artifact.path or artifact.id) for artifact in step.artifacts)
-    return [name, step.generator, step.status, step.generation_id or "", result]
+    row = (step.generator, step.status, step.generation_id or "", result)
+    return [name, *(plain(cell) for cell in row)]
 
 
 def _tree(one: PipelineRun) -> list[tuple[str, StepRun]]:

@@ -1,4 +1,4 @@
-"""``boards schema``: the JSON Schema of the generator language, for editors; or of events."""
+"""``boards schema``: the JSON Schema of the language, for editors; of pipelines, and of events."""
 
 import click
 
@@ -9,7 +9,8 @@ __all__ = ["schema"]
 
 @command()
 @click.option("--events", is_flag=True, help="That of an event, as `boards events --json` has it.")
-def schema(session: Session, events: bool) -> None:
+@click.option("--pipeline", is_flag=True, help="That of a pipeline.")
+def schema(session: Session, events: bool, pipeline: bool) -> None:
     """Print the JSON Schema of the generator language.
 
     An editor with a YAML language server completes keys with it, and marks mistakes.
@@ -18,6 +19,12 @@ def schema(session: Session, events: bool) -> None:
         from boards.events import schema as event_schema  # noqa: PLC0415  # not for --help
 
         session.out.value(event_schema())
+        return
+    if pipeline:
+        from boards.pipelines.model import PipelineSpec  # noqa: PLC0415  # not for --help
+        from boards.spec.schema import document_schema  # noqa: PLC0415
+
+        session.out.value(document_schema("A pipeline of Boards", "pipeline", PipelineSpec))
         return
     from boards.spec.schema import language_schema  # noqa: PLC0415  # not for --help
 

@@ -10,14 +10,14 @@ from boards.dsl.document import Writer
 from boards.dsl.generator import PARTS, Generator
 from boards.dsl.inputs import default_of, property_of
 from boards.dsl.origin import Spot
-from boards.dsl.parts import Output
+from boards.dsl.parts import Output, Part
 from boards.dsl.provider import Provider
 from boards.dsl.references import Let, Names, Path
 from boards.errors import SpecError
 from boards.spec.check import check_documents
 from boards.spec.grammar import Shape, keys_of
 from boards.spec.model import Execution, GeneratorSpec
-from boards.spec.places import Document, Place, Problems, Sequence, Source
+from boards.spec.places import Document, Place, Problems, Sequence, Source, nearest
 from boards.spec.places import Mapping as Node
 from boards.spec.reader import read_document
 
@@ -87,6 +87,7 @@ class _Compiling:
 
     def document(self) -> Document:
         """The document that a file of this generator, and of its provider, would be."""
+        self._look_for_slips()
         schema, optional = self._input_schema()
         lets = dict(self._lets())
         names = Names(self._renamed(), optional, {one._root: name for name, one in lets.items()})
@@ -112,6 +113,23 @@ class _Compiling:
             )
         return read_document(document, self.problems).generators[0]
 
+    def _look_for_slips(self) -> None:
+        """Attributes that are meant for parts, but have no part's name: nothing would read them."""
+        for one, spot in self.spots.items():
+            if one is Generator:
+                continue
+            for name, value in vars(one).items():
+                if name in PARTS or name.startswith("_") or not isinstance(value, Part | Path):
+                    continue
+                near = nearest(name, PARTS)
+                self.problems.error(
+                    spot.children.get(name, spot).place,
+                    f"{name} is no part of a generator; did you mean {near!r}?"
+                    if near
+                    else f"{name} is no part of a generator; a name that begins with an underscore "
+                    "keeps it for others to use",
+                )
+
     # Inputs
 
     def _input_schema(self) -> tuple[dict[str, Any], frozenset[str]]:
@@ -134,9 +152,12 @@ class _Compiling:
             default = default_of(attribute)
             try:
                 one, may_be_absent = property_of(attribute.type, keywords, default)
-            except TypeError as error:
+            except (TypeError, NameError) as error:
                 self.problems.error(spot.place, f"{attribute.name}: {error}")
-                one, may_be_absent = {}, False
+                one, may_be_absent, default = {}, False, attrs.NOTHING
+            except RecursionError:
+                self.problems.error(spot.place, f"{attribute.name}: its type contains itself")
+                one, may_be_absent, default = {}, False, attrs.NOTHING
             self.properties[name] = _in_order(one, spot.choices())
             if may_be_absent:
                 optional.add(name)
@@ -169,6 +190,12 @@ class _Compiling:
 
     def _document(self, schema: Any, lets: Mapping[str, Let]) -> tuple[dict[str, Any], Spot]:
         header = dict(self.header)
+        for name, (example, stand_in) in _NEEDED.items():
+            if name not in header:
+                self.problems.error(
+                    self.here.place, f"the class statement says no {name}: add {example}"
+                )
+                header[name] = stand_in  # so that the rest is read too
         kind = header.pop("type", None)
         provider = header.pop("provider", None)
         artifact = header.pop("artifact", None)
@@ -273,6 +300,12 @@ class _Compiling:
 
 
 _HEADER: Final = {"artifact_type": "artifact"}
+_NEEDED: Final = {
+    "name": ('name="..."', "unnamed"),
+    "provider": ('provider="..."', "unnamed"),
+    "artifact": ('artifact="image", or what else it makes', "intermediate"),
+}
+"""What a class statement must say, an example, and what stands for it where it is missing."""
 _NOWHERE: Final = Place(Source("boards.dsl"))
 
 

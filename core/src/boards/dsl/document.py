@@ -26,7 +26,7 @@ from boards.spec.grammar import (
 )
 from boards.spec.model import OutputSpec, Submit, SubmitKind
 from boards.spec.places import Place, Problems
-from boards.spec.tokens import escaped
+from boards.spec.tokens import NAME_WORDS, escaped
 
 __all__ = ["Writer"]
 
@@ -95,6 +95,9 @@ class Writer:
                 self.problems.error(spot.place, f"a key is a text, not {shown(key)}")
                 continue
             key_place, inner = spot.key(key)
+            if any(isinstance(part, Token) for part in split(key)):
+                self.problems.error(key_place, f"expected {NAME_WORDS}")
+                continue
             kind = kinds.get(key) if isinstance(kinds, dict) else kinds
             writer = self if key in ("when", "$when", "else") else guarded
             mapping.put(key, writer.write(kind, item, inner), key_place, inner.place)

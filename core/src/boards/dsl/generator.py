@@ -1,14 +1,13 @@
 """Generators as classes: fields are inputs, attributes say how it runs, an instance is an input."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, dataclass_transform
 
 import attrs
 
 from boards.artifacts import ArtifactType
-from boards.dsl.inputs import field
-from boards.dsl.origin import CallSite, caller
+from boards.dsl.inputs import field, own_default
+from boards.dsl.origin import CallSite, class_statement, site_of
 from boards.dsl.parts import (
     Cost,
     Deadline,
@@ -136,12 +135,12 @@ class Generator:
             **inherited,
             **{key: value for key, value in given.items() if value is not None},
         }
-        cls.__boards_site__ = caller()
+        frame = class_statement()
+        cls.__boards_site__ = site_of(frame)
         if any(isinstance(one, str) for one in vars(cls).get("__annotations__", {}).values()):
-            frame = sys._getframe(1)
             local = {} if frame.f_locals is frame.f_globals else dict(frame.f_locals)
             cls.__boards_names__ = (frame.f_globals, local)
-        attrs.frozen(cls, slots=False, kw_only=True, field_transformer=_as_they_are_called)
+        attrs.frozen(cls, slots=False, kw_only=True, field_transformer=_as_inputs)
 
     @classmethod
     def from_input(cls, given: Mapping[str, Any]) -> Self:
@@ -177,8 +176,9 @@ class Generator:
         return GeneratorRecord(cls.__boards_spec__(), along)
 
 
-def _as_they_are_called(
-    _: type, attributes: "list[attrs.Attribute[Any]]"
-) -> "list[attrs.Attribute[Any]]":
-    """Arguments have the names of their fields: attrs would take leading underscores away."""
-    return [one.evolve(alias=one.name) for one in attributes]
+def _as_inputs(_: type, attributes: "list[attrs.Attribute[Any]]") -> "list[attrs.Attribute[Any]]":
+    """Arguments have the names of their fields: attrs would take leading underscores away.
+
+    And no two instances share a default that can be changed.
+    """
+    return [one.evolve(alias=one.name, default=own_default(one.default)) for one in attributes]

@@ -4,7 +4,9 @@ import copy
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from os import PathLike
+from pathlib import Path
 from typing import (
     Annotated,
     Any,
@@ -34,6 +36,7 @@ __all__ = [
     "Model",
     "Video",
     "field",
+    "own_default",
     "property_of",
     "schema_of",
 ]
@@ -122,9 +125,12 @@ def field(
             ``max_items``, ``unique_items``, ``choices`` (enum), ``format``, ``title``,
             ``description``, ``examples``; ``schema`` for all that these do not say.
     """
-    if isinstance(default, list | dict):
-        default = attrs.Factory(_Copy(default))
     return attrs.field(default=default, metadata={"boards": (name, keywords)})
+
+
+def own_default(default: Any) -> Any:
+    """A default of which each instance gets its own, where one could change it for all."""
+    return attrs.Factory(_Copy(default)) if isinstance(default, list | dict) else default
 
 
 @frozen
@@ -219,7 +225,7 @@ def schema_of(annotation: Any) -> dict[str, Any]:
             if one.init and one.default is attrs.NOTHING
         ]
         return _object({one.name: hints[one.name] for one in attrs.fields(annotation)}, required)
-    raise TypeError(f"{_named(annotation)} is no type of an input")
+    raise TypeError(f"{_named(annotation)} is no type of an input{_instead(annotation)}")
 
 
 def _choices(values: tuple[Any, ...]) -> dict[str, Any]:
@@ -243,6 +249,20 @@ def _object(hints: Mapping[str, Any], required: Any) -> dict[str, Any]:
         "properties": properties,
         "additionalProperties": False,
     }
+
+
+def _instead(annotation: Any) -> str:
+    """What says nearly the same, or what there is."""
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return f"; say Literal[{', '.join(repr(one.value) for one in annotation)}]"
+    if annotation in (bytes, bytearray, Path):
+        return "; say File, or Image, Audio, Video or Model"
+    if (typing.get_origin(annotation) or annotation) in (tuple, set, frozenset):
+        return "; say list[...]"
+    return (
+        "; known: str, int, float, bool, Literal, list, dict, Any, unions, a TypedDict, "
+        "an attrs class, and Image, Audio, Video, Model and File"
+    )
 
 
 def _named(annotation: Any) -> str:

@@ -7,14 +7,14 @@ import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from itertools import islice
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 from attrs import field, frozen
 
 from boards.spec.places import Place, Source
 
-__all__ = ["CallSite", "Spot", "caller"]
+__all__ = ["CallSite", "Spot", "caller", "class_statement", "site_of"]
 
 
 @frozen
@@ -115,7 +115,22 @@ class CallSite:
 
 def caller(depth: int = 1) -> CallSite:
     """Who called the function that asks; ``depth`` counts further functions between."""
-    frame = sys._getframe(depth + 1)
+    return site_of(sys._getframe(depth + 1))
+
+
+def class_statement() -> FrameType:
+    """The frame of the ``class`` statement that an ``__init_subclass__`` was called for.
+
+    Between are those of other classes that it inherits from, such as ``Generic``.
+    """
+    frame = sys._getframe(1)
+    while frame.f_code.co_name == "__init_subclass__" and frame.f_back is not None:
+        frame = frame.f_back
+    return frame
+
+
+def site_of(frame: FrameType) -> CallSite:
+    """What a frame is running now."""
     return CallSite(frame.f_code, frame.f_lasti)
 
 

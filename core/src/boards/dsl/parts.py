@@ -12,6 +12,7 @@ from attrs import field, frozen
 
 from boards.dsl.origin import CallSite, caller
 from boards.dsl.references import Let, Path, Predicate, Token, Value
+from boards.errors import ProviderErrorKind
 from boards.spec import model
 
 __all__ = [
@@ -69,19 +70,7 @@ Body: TypeAlias = (
 
 Form: TypeAlias = Literal["url", "base64", "data_uri", "bytes", "text", "json"]
 StatusName: TypeAlias = Literal["queued", "running", "succeeded", "failed", "canceled"]
-ErrorKind: TypeAlias = Literal[
-    "rate_limited",
-    "transient",
-    "timeout",
-    "auth",
-    "quota",
-    "invalid_input",
-    "moderated",
-    "not_found",
-    "provider",
-    "untrusted_url",
-    "expired",
-]
+ErrorKind: TypeAlias = ProviderErrorKind
 
 
 class Part:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import evolve
 
 from boards.engine import fetching, waiting
-from boards.errors import StoreError
+from boards.engine.flight import Heard
+from boards.errors import BoardsError, ProviderError, StoreError
 from boards.events import Happening
 from boards.generations import Attempt, Progress
+from boards.logs import Logger, traceback_of
 from boards.runner import Again, Done
 from boards.spec.replies import ReplyValue
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from boards.engine.machine import Machine
 
 __all__ = ["accepted_as", "answered", "committed", "identified"]
+
+_log = Logger("boards.engine")
 
 _COMMIT_TRIES: Final = 6
 
@@ -68,13 +72,18 @@ async def committed(
         submitted_at=now,
         progress=Progress("running" if status != "queued" else "queued"),
     )
-    flight.failures = 0
+    flight.failures = flight.polls = 0
     if flight.generation.phase != "waiting":
         return Again(0)
     if reply is not None:
-        flight.previous = reply["body"]
+        flight.remember(reply)
         if status in ("succeeded", "failed", "canceled"):
-            return await waiting.judge(machine, flight, reply, submitted=True)
+            if compiled.refusal(reply) is not None:  # what says so is "already accepted"
+                return await waiting.judge(machine, flight, reply, submitted=True)
+            # Outside of what must not be interrupted: closing does not wait for the outputs.
+            flight.inbox.insert(0, Heard(reply))
+    if flight.inbox:
+        return Again(0)
     if compiled.stream is not None or compiled.websocket is not None:
         return Again(0)
     return Again(now + waiting.interval(flight))
@@ -118,7 +127,21 @@ async def answered(
             message = message or f"The provider says no more than {raw!r}."
             return await machine.fail(flight, kind, message, attempt=attempt)
     stages = machine.stages(flight.generation.provider)
-    found = await stages.outputs(machine.job(flight), reply)
+    try:
+        found = await stages.outputs(machine.job(flight), reply)
+    except ProviderError as error:
+        return await machine.fail(
+            flight, error.kind, error.message, remedy=error.remedy, maybe_charged=True,
+            attempt=attempt,
+        )  # fmt: skip
+    except BoardsError:
+        raise
+    except Exception as error:  # an adapter's mistake
+        client = machine.client(flight.generation.provider)
+        _log.error("an answer cannot be read", exception=client.scrub(traceback_of(error)))
+        return await machine.fail(
+            flight, "provider", client.mistake(error), maybe_charged=True, attempt=attempt
+        )
     if not found:
         return await machine.fail(
             flight, "provider", "the reply has no output", maybe_charged=True, attempt=attempt

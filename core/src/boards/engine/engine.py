@@ -6,6 +6,7 @@ write.
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import sys
 import time
@@ -29,7 +30,7 @@ from boards.engine.webhooks import Addresses, Replays, token_hash
 from boards.errors import BoardsError, NotFoundError, SettingsError, StoreError
 from boards.events import Event, Happening
 from boards.generations import Attempt, Generation
-from boards.logs import Logger
+from boards.logs import Logger, traceback_of
 from boards.spec.paths import ABSENT
 from boards.store import Change
 
@@ -51,6 +52,8 @@ _FOLLOW: Final = 0.1
 """Seconds between looks at what other processes wrote."""
 _CONTEND: Final = 1.0
 """Seconds between tries to become the owner."""
+_LEAVE_TO_LISTEN: Final = 1.0
+"""Seconds that listeners get at the end to say goodbye to their providers."""
 _LONGEST: Final = 3600.0
 """Seconds that the engine lets pass between two looks at the most: what the database has beyond
 that was written while the clock was ahead."""
@@ -145,10 +148,13 @@ class Engine:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._follower
         await self._runner.stop()
-        for flight in self.machine.flights.values():
-            flight.leave()
         if self.machine.critical:
             await asyncio.gather(*self.machine.critical, return_exceptions=True)
+        listeners = [flight.listener for flight in self.machine.flights.values() if flight.listener]
+        for flight in self.machine.flights.values():
+            flight.leave()
+        if listeners:
+            await asyncio.wait(listeners, timeout=_LEAVE_TO_LISTEN)
         self._observers.close()
         if self._teller is not None:
             await self._teller.close()
@@ -220,6 +226,8 @@ class Engine:
             await asyncio.sleep(_FOLLOW)
             try:
                 now = time.monotonic()
+                if self._driving and not self.store.epoch:  # another process fenced this one off
+                    self._driving, contended = False, 0.0
                 if self._wants_to_drive and not self._driving and now > contended + _CONTEND:
                     contended = now
                     await self._contend()
@@ -227,6 +235,8 @@ class Engine:
                     await self._catch_up()
             except StoreError as error:
                 _log.warning("the store cannot be followed", error=str(error))
+            except Exception as error:  # a bug: others must be heard all the same
+                _log.error("the store cannot be followed", exception=traceback_of(error))
 
     async def _catch_up(self) -> None:
         if self._driving:
@@ -330,6 +340,7 @@ class Engine:
                     ended = now is None or now.final or now.phase == "unknown"
                     if not ended:
                         await news.wait()
+                        self._observers.check()
         finally:
             let_go()
 
@@ -349,6 +360,12 @@ class Engine:
         if generation.phase != "unknown":
             raise BoardsError(
                 f"The generation is {generation.phase}, not unknown: nothing is to be decided.",
+                generation_id=generation.id,
+            )
+        if not self._driving:
+            raise BoardsError(
+                "Another process drives the generations: nothing was decided here.",
+                remedy="Decide it there, or when that process has ended.",
                 generation_id=generation.id,
             )
         flight = await self.machine.board(generation)
@@ -401,14 +418,35 @@ class Engine:
         webhook = flight.compiled.run.webhook
         job = self.machine.job(flight)
         await self.stages(provider).verify_webhook(job, lower, body)
-        life = 2 * webhook.verify.tolerance if webhook is not None else 0.0
-        if self._replays.seen(f"{token}.{token_hash(repr(body))}", life):
+        signed = webhook is not None and webhook.verify.kind != "none"
+        life = 2 * webhook.verify.tolerance if webhook is not None and signed else 0.0
+        message = f"{token}.{hashlib.sha256(body).hexdigest()}"
+        if self._replays.seen(message, life):
             return generation
-        heard = _heard(lower, body)
+        try:
+            return await self._taken_in(provider, generation.id, flight, attempt, lower, body)
+        except BaseException:
+            self._replays.forget(message)
+            raise
+
+    async def _taken_in(
+        self,
+        provider: str,
+        generation_id: str,
+        flight: Flight,
+        attempt: Attempt,
+        lower: Mapping[str, str],
+        body: bytes,
+    ) -> Generation:
+        """Keep what a verified call tells, and have its generation driven."""
+        generation = await self.store.get(generation_id)  # the proof may have taken its time
+        if generation is None:
+            raise NotFoundError(f"There is no generation {generation_id}.")
+        heard = _heard(lower, body, self.client(provider).clean)
         if heard is not None and await self._orphaned(flight.compiled, generation, attempt, heard):
             return generation
-        if generation.phase == "unknown" and heard is not None:
-            await self._found(flight, attempt, heard)
+        if generation.phase in ("submitting", "unknown") and heard is not None:
+            await self._found(generation, flight.compiled, attempt, heard)
         if heard is not None and generation.id in self.machine.flights:
             self.machine.flights[generation.id].inbox.append(heard)
         if self._driving:
@@ -417,15 +455,23 @@ class Engine:
             await self.store.make_due(generation.id)
         return await self.store.get(generation.id) or generation
 
-    async def _found(self, flight: Flight, attempt: Attempt, heard: Heard) -> None:
-        """A webhook for an ``unknown`` generation: the provider did accept the job."""
-        found = _told_job(flight.compiled, attempt, heard)
+    async def _found(
+        self,
+        before: Generation,
+        compiled: "CompiledGenerator",
+        attempt: Attempt,
+        heard: Heard,
+    ) -> None:
+        """A webhook before the submit's answer, which may be lost: the provider did accept it."""
+        found = _told_job(compiled, attempt, heard)
         if found is None:
             return
+        await self.store.attempt_result(found, outcome="accepted")
+        if before.phase != "unknown":
+            return  # who submits looks at the attempt where the answer is lost
         happening = Happening(
             "resolved", {"decision": "webhook", "provider_job_id": found.provider_job_id}
         )
-        before = flight.generation
         after = evolve(
             before,
             phase="waiting",
@@ -434,7 +480,7 @@ class Engine:
             due_at=time.time(),
         )
         resolved = await self.store.cas(Change("unknown", after, [happening], found, fenced=False))
-        if resolved and self._driving:
+        if resolved and self._driving and after.id not in self.machine.flights:
             await self.machine.board(after)
 
     async def _orphaned(
@@ -460,9 +506,10 @@ class Engine:
                 await self.stages(generation.provider).cancel(job)
             except (BoardsError, *TRANSPORT_ERRORS) as error:
                 _log.warning("an orphan runs on", generation=generation.id, error=str(error))
-        if not generation.final:
+        now = await self.store.get(generation.id)
+        if now is not None and not now.final:
             told = {"decision": "orphan", "provider_job_id": found.provider_job_id}
-            await self.store.note(generation, [Happening("resolved", told)])
+            await self.store.note(now, [Happening("resolved", told)])
         return True
 
 
@@ -483,11 +530,11 @@ def _told_job(compiled: "CompiledGenerator", attempt: Attempt, heard: Heard) -> 
     return accepted_as(attempt, job, tuple(kept))
 
 
-def _heard(headers: Mapping[str, str], body: bytes) -> Heard | None:
+def _heard(headers: Mapping[str, str], body: bytes, clean: Callable[[Any], Any]) -> Heard | None:
     """A webhook's body as a reply; None where it is no JSON, and means no more than: ask."""
     try:
-        return Heard(reply(json.loads(body), headers=headers), webhook=True)
-    except ValueError:
+        return Heard(reply(clean(json.loads(body)), headers=headers), webhook=True)
+    except (ValueError, RecursionError):
         return None
 
 

@@ -14,9 +14,10 @@ from boards.engine.facts import facts_of
 from boards.engine.files import parse_data_uri
 from boards.engine.media import mismatch, sniff
 from boards.engine.rest import ProviderClient
-from boards.errors import ProviderError
+from boards.errors import BoardsError, ProviderError
 from boards.events import Happening
 from boards.generations import Attempt, Output
+from boards.logs import Logger, traceback_of
 from boards.runner import Again, Done
 from boards.spec.hosts import origin
 from boards.spec.replies import Found
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from boards.engine.machine import Machine
 
 __all__ = ["announce", "fetch"]
+
+_log = Logger("boards.engine")
 
 _LARGE: Final = 262_144
 """Encoded bytes from which decoding goes to a thread."""
@@ -69,6 +72,8 @@ async def announce(
     ):
         return Again(0)
     flight.failures = 0
+    if attempt is not None:  # a submit is not to be interrupted, a download may be
+        return Again(0)
     return await fetch(machine, flight)
 
 
@@ -166,8 +171,12 @@ async def fetch(machine: "Machine", flight: "Flight") -> Again | Done:
             outputs[index] = one
         elif isinstance(one, ProviderError):
             errors.append(one)
-        else:
+        elif isinstance(one, BoardsError) or not isinstance(one, Exception):
             raise one
+        else:  # a mistake, an adapter's maybe: tried again for as long as the outputs live
+            client = machine.client(flight.generation.provider)
+            _log.error("an output cannot be fetched", exception=client.scrub(traceback_of(one)))
+            errors.append(ProviderError("transient", client.mistake(one)))
     try:
         if errors:
             raise min(errors, key=lambda error: error.retryable)

@@ -1,6 +1,5 @@
 """A generation on its way: what the process keeps in memory beside its row."""
 
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve, field, frozen
@@ -43,7 +42,7 @@ class Flight:
         generation: As last committed.
         compiled: Its generator.
         attempt: The latest attempt, once there is one.
-        previous: The JSON body of the reply before, ``prev`` in specs.
+        previous: The JSON body of the reply before, ``prev`` in specs, where that is used.
         polls: How often it was asked for since its status last changed.
         failures: How many requests in a row failed.
         lines: How many log lines were told.
@@ -58,6 +57,9 @@ class Flight:
         lookups: How often a job was looked for whose submit's reply was lost.
         look_at: When it is looked for next; Unix seconds.
         told: What the provider told that it costs, committed with the next transition.
+        late_at: When it was first seen that its deadline has passed; monotonic seconds.
+        answer: The submit's attempt and reply, accepted and maybe not committed yet.
+        stale: The store may know more than this: it is read again first.
     """
 
     generation: Generation
@@ -70,7 +72,7 @@ class Flight:
     cancel_sent: bool = False
     blobs: dict[str, Blob] = field(factory=dict, repr=False)
     addresses: Addresses | None = field(default=None, repr=False)
-    inbox: deque[Heard] = field(factory=deque, repr=False)
+    inbox: list[Heard] = field(factory=list, repr=False)
     listener: "asyncio.Task[None] | None" = field(default=None, repr=False)
     heard_at: float = 0.0
     deaf: int = 0
@@ -79,6 +81,9 @@ class Flight:
     lookups: int = 0
     look_at: float = 0.0
     told: Cost | None = None
+    late_at: float = 0.0
+    answer: "tuple[Attempt, ReplyValue] | None" = field(default=None, repr=False)
+    stale: bool = False
     _scope: tuple[str, dict[str, Any]] | None = field(default=None, repr=False)
 
     def go_elsewhere(self, compiled: CompiledGenerator) -> None:
@@ -124,6 +129,11 @@ class Flight:
         if self.ticket is not None:
             self.ticket.withdraw()
         self.generation = evolve(self.generation, canceling=True)
+
+    def remember(self, reply: ReplyValue) -> None:
+        """Keep a reply for the next request, if that may need it: it may be long."""
+        if self.compiled.looks_back:
+            self.previous = reply["body"]
 
     def scope(self, config: Any) -> dict[str, Any]:
         """The roots that the templates of this generation may use."""

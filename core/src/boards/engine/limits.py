@@ -26,6 +26,8 @@ _FAILURES: Final = 5
 """Requests in a row without an answer, or with a 5xx, after which a provider counts as down."""
 _COOL_DOWN: Final = (5.0, 120.0)
 """Seconds until one request probes a provider that is down: at first, and at most."""
+_PROBE: Final = 10.0
+"""Seconds that a probe has to say something: it may have been vetoed, and never been sent."""
 _LONGEST_PAUSE: Final = 600.0
 """Seconds for which a provider's word to wait is taken for all of its submits."""
 
@@ -48,12 +50,14 @@ class Breaker:
         """Seconds until something may be asked; 0 where it may be now."""
         if self._failures < _FAILURES:
             return 0.0
-        left = self._until - time.monotonic()
-        return left if left > 0 else (1.0 if self._probing else 0.0)
+        left = max(self._until - time.monotonic(), 0.0)
+        return min(left, 1.0) if self._probing else left
 
     def begin(self) -> None:
-        """Something is asked: if it was open, that is the probe."""
+        """Something is asked: if it was open, that is the probe, and others wait for its word."""
         self._probing = self._failures >= _FAILURES
+        if self._probing:
+            self._until = time.monotonic() + _PROBE
 
     def succeeded(self) -> None:
         """The provider answered, whatever it said."""
@@ -63,7 +67,9 @@ class Breaker:
     def failed(self) -> None:
         """It did not answer, or said that it is broken."""
         self._failures += 1
-        self._probing = False
+        probed, self._probing = self._probing, False
+        if not probed and self._failures > _FAILURES and self._until > time.monotonic():
+            return  # of what was under way when it opened: no news
         if self._failures >= _FAILURES:
             first, most = _COOL_DOWN
             self._until = time.monotonic() + min(first * 2**self._openings, most)
@@ -120,7 +126,8 @@ class Gate:
         try:
             admitted = await ticket.admitted
         except asyncio.CancelledError:
-            if ticket.admitted.done() and not ticket.admitted.cancelled():
+            admitted_ = ticket.admitted
+            if admitted_.done() and not admitted_.cancelled() and admitted_.result():
                 self._leave()
             raise
         if not admitted:

@@ -13,7 +13,7 @@ from boards.engine.flight import Heard
 from boards.engine.rest import TRANSPORT_ERRORS
 from boards.engine.transport import LostReplyError, Socket, UnsentError
 from boards.errors import BoardsError
-from boards.logs import Logger
+from boards.logs import Logger, traceback_of
 from boards.spec.paths import ABSENT
 from boards.spec.tokens import RenderError
 
@@ -60,8 +60,9 @@ async def _listen(
         client = machine.client(flight.generation.provider)
         text = client.scrub(str(error))
         _log.info("listening ended", generation=flight.generation.id, error=text)
-    except Exception:
-        _log.exception("listening failed", generation=flight.generation.id)
+    except Exception as error:
+        scrub = machine.client(flight.generation.provider).scrub
+        _log.error("listening failed", exception=scrub(traceback_of(error)))
     first, most = _AGAIN
     flight.listen_at = time.time() + min(first * 2 ** min(flight.deaf, 16), most)
     flight.deaf += 1

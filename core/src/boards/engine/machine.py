@@ -92,20 +92,29 @@ class Machine:
         return outcome
 
     async def _driven(self, generation_id: str) -> Again | Done:
+        if not self.store.epoch:  # another process drives now
+            self._leave(generation_id)
+            return Done()
         flight = self.flights.get(generation_id)
         try:
             if flight is None:
                 flight = await self._take_up(generation_id)
                 if flight is None:
                     return Done()
+            elif flight.stale:
+                await self._read_again(flight)
             about.set(flight.facts)
             outcome = await self._step(flight)
         except BoardsError as error:
             return await self._held_up(generation_id, flight, error)
+        except Exception as error:  # a bug: the runner tries again, and who waits is told
+            if flight is not None:
+                self._failed(flight, error)
+            raise
         if flight.generation.final or isinstance(outcome, Done):
             self._leave(generation_id)
             return Done()
-        return outcome
+        return waiting.in_time(flight, outcome)
 
     def _leave(self, generation_id: str) -> None:
         flight = self.flights.pop(generation_id, None)
@@ -125,6 +134,31 @@ class Machine:
         if now is not None and now.canceling:
             flight.wish_canceled()
         return flight
+
+    async def _read_again(self, flight: Flight) -> None:
+        """Bring a flight to what the store has; what it heard, and listens to, is kept."""
+        generation = await self.store.get(flight.generation.id)
+        if generation is None:
+            return
+        if generation.generator != flight.generation.generator:
+            flight.go_elsewhere(self.compiled(generation.generator))
+        canceling = generation.canceling or flight.generation.canceling
+        flight.generation = evolve(generation, canceling=canceling)
+        await self._remember_attempt(flight)
+        flight.stale = False
+
+    def _failed(self, flight: Flight, error: Exception) -> None:
+        """Tell who waits of what nobody expected."""
+        generation = flight.generation
+        client = self.client(generation.provider)
+        told = BoardsError(
+            client.scrub(f"It is held up by a mistake: {type(error).__name__}: {error}"),
+            remedy="It is not lost, and tried again; the log has more.",
+            generation_id=generation.id,
+            generator=generation.generator,
+            provider=generation.provider,
+        )
+        self.trouble(generation, told)
 
     async def board(self, generation: Generation) -> Flight:
         """A flight for a generation in the store.
@@ -180,8 +214,8 @@ class Machine:
         error.generator = error.generator or generation.generator
         error.provider = error.provider or generation.provider
         _log.warning("held up", generation=generation.id, error=error.message)
-        if isinstance(error, StoreError | StorageError):
-            self._leave(generation_id)  # what the store has may be older than memory
+        if flight is not None and isinstance(error, StoreError | StorageError):
+            flight.stale = True  # what the store has may be older than memory
         self.trouble(generation, error)
         return Again(time.time() + _AFTER_TROUBLE)
 
@@ -201,7 +235,7 @@ class Machine:
         entry = self.accounts.entry(before, after, attempt or flight.attempt)
         moved = after.generator != before.generator
         applied = await self.store.cas(
-            Change(before.phase, after, self._told(before, happenings), attempt, entry, moved=moved)
+            Change(before.phase, after, self._told(flight, happenings), attempt, entry, moved=moved)
         )
         if applied:
             flight.generation = evolve(
@@ -215,21 +249,27 @@ class Machine:
         now = await self.store.get(before.id)
         if now is not None:
             flight.generation = now
+            await self._remember_attempt(flight)
         return False
 
     async def note(self, flight: Flight, *happenings: Happening) -> None:
         """Keep the progress of a flight, without waiting for the disk."""
-        await self.store.note(flight.generation, self._told(flight.generation, happenings))
+        await self.store.note(flight.generation, self._told(flight, happenings))
 
-    def _told(
-        self, generation: Generation, happenings: tuple[Happening, ...]
-    ) -> tuple[Happening, ...]:
+    def _scrub(self, flight: Flight, text: str) -> str:
+        """A text without the provider's secrets, and without what its webhook is known by."""
+        attempt, addresses = flight.attempt, flight.addresses
+        if attempt is not None and attempt.token_hash is not None and addresses is not None:
+            text = text.replace(addresses.token(attempt.uuid), "***")
+        return self.client(flight.generation.provider).scrub(text)
+
+    def _told(self, flight: Flight, happenings: tuple[Happening, ...]) -> tuple[Happening, ...]:
         """Events whose words are not ours: without the provider's secrets."""
         if not any(one.type in _QUOTING for one in happenings):
             return happenings
-        scrub = self.client(generation.provider).scrub
+        scrub = functools.partial(self._scrub, flight)
         return tuple(
-            Happening(one.type, {key: _scrubbed(value, scrub) for key, value in one.data.items()})
+            evolve(one, data={key: _scrubbed(value, scrub) for key, value in one.data.items()})
             for one in happenings
         )
 
@@ -245,7 +285,7 @@ class Machine:
         attempt: Attempt | None = None,
     ) -> Done:
         """End a flight without a result; canceled, if that was wished for."""
-        scrub = self.client(flight.generation.provider).scrub
+        scrub = functools.partial(self._scrub, flight)
         failure = Failure(
             kind,
             scrub(message),

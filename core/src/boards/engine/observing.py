@@ -27,6 +27,7 @@ class Observers:
     def __init__(self) -> None:
         self._ends: dict[str, set[asyncio.Future[Generation]]] = {}
         self._news: dict[str, set[asyncio.Event]] = {}
+        self._closed = False
 
     @property
     def waited_for(self) -> set[str]:
@@ -78,10 +79,31 @@ class Observers:
             event.set()
 
     def close(self) -> None:
-        """Nobody here will hear of anything any more."""
+        """Nobody here will hear of anything any more, and is told so."""
+        self._closed = True
         for futures in list(self._ends.values()):
             for future in list(futures):
-                future.cancel()
+                if not future.done():
+                    future.set_exception(_closed())
+                    future.exception()  # who was canceled meanwhile need not look
+        for events in self._news.values():
+            for event in events:
+                event.set()
+
+    def check(self) -> None:
+        """Make sure that there is more to come.
+
+        Raises:
+            BoardsError: This process closes.
+        """
+        if self._closed:
+            raise _closed()
+
+
+def _closed() -> BoardsError:
+    return BoardsError(
+        "Boards was closed meanwhile.", remedy="It is not lost: wait for it where Boards is open."
+    )
 
 
 class Teller:

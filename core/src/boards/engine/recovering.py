@@ -11,10 +11,10 @@ from attrs import evolve
 
 from boards.engine.accepting import accepted_as, committed, identified
 from boards.engine.rest import TRANSPORT_ERRORS
-from boards.errors import ProviderError, UnavailableError
+from boards.errors import BoardsError, ProviderError, UnavailableError
 from boards.events import Happening
 from boards.generations import Attempt
-from boards.logs import Logger
+from boards.logs import Logger, traceback_of
 from boards.runner import Again, Done
 from boards.spec.tokens import RenderError
 
@@ -40,6 +40,10 @@ async def lost(machine: "Machine", flight: "Flight", attempt: Attempt, reason: s
     Where it cannot be found, the generation is ``unknown``: a live state, shown, never repeated.
     """
     flight.attempt = attempt
+    told = [one for one in await machine.store.attempts(attempt.generation_id) if _known(one)]
+    if told and told[-1].number == attempt.number:  # a webhook was faster than the answer
+        happening = _resolved("webhook", told[-1])
+        return await committed(machine, flight, told[-1], None, happening)
     jobs = await _unclaimed(machine, flight)
     if jobs is not None and len(jobs) == 1:
         return await committed(machine, flight, accepted_as(attempt, jobs[0]), None)
@@ -97,7 +101,7 @@ async def look(machine: "Machine", flight: "Flight") -> Again | Done:
     flight.attempt = attempt = attempts[-1] if attempts else None
     if attempt is None:
         return Done()
-    if attempt.outcome == "accepted" and attempt.job is not None:
+    if _known(attempt):
         # A former owner was slow, and kept the answer when it came after all.
         happening = _resolved("answered", attempt)
         outcome = await committed(machine, flight, attempt, None, happening)
@@ -119,6 +123,10 @@ async def look(machine: "Machine", flight: "Flight") -> Again | Done:
     return Again(flight.look_at)
 
 
+def _known(attempt: Attempt) -> bool:
+    return attempt.outcome == "accepted" and attempt.job is not None
+
+
 def _resolved(decision: str, found: Attempt) -> Happening:
     told = {"decision": decision, "provider_job_id": found.provider_job_id}
     return Happening("resolved", told)
@@ -134,6 +142,12 @@ async def _unclaimed(machine: "Machine", flight: "Flight") -> list[dict[str, Any
         jobs = await machine.stages(provider).reconcile(machine.job(flight))
     except (ProviderError, UnavailableError, RenderError, *TRANSPORT_ERRORS) as error:
         _log.info("cannot look for the job", generation=flight.generation.id, error=str(error))
+        return []
+    except BoardsError:
+        raise
+    except Exception as error:  # an adapter's mistake
+        scrub = machine.client(provider).scrub
+        _log.error("cannot look for the job", exception=scrub(traceback_of(error)))
         return []
     if not jobs or flight.attempt is None:
         return jobs

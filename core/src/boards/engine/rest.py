@@ -25,11 +25,11 @@ from boards.engine.transport import (
     UnsentError,
     unsilent,
 )
-from boards.spec.hosts import TrustedHosts, origin
 from boards.errors import ProviderError, ProviderErrorKind, UnavailableError
 from boards.logs import retries_to_logging
 from boards.settings import Settings
 from boards.spec.compile import CompiledGenerator
+from boards.spec.hosts import TrustedHosts, origin
 from boards.spec.model import Auth, ProviderSpec, Retry
 from boards.spec.paths import ABSENT
 from boards.spec.replies import ReplyValue, compile_refusal
@@ -118,9 +118,22 @@ class ProviderClient:
             )
         return secret
 
+    @property
+    def account(self) -> str:
+        """SHA-256 of the addresses and secrets: another one is another account, or may be."""
+        addresses = sorted((name, str(value)) for name, value in self.spec.config.items())
+        names = {self.spec.config.get("api_key_env"), *self.spec.secrets.values()}
+        variables = sorted(name for name in names if isinstance(name, str))
+        secrets = [self._settings.secret(name) for name in variables]
+        return hashlib.sha256(json.dumps([addresses, secrets]).encode()).hexdigest()
+
     def scrub(self, text: str) -> str:
         """A text without the provider's secrets."""
         return self._scrubber.text(text)
+
+    def mistake(self, error: Exception) -> str:
+        """What to tell of an exception that no stage may raise."""
+        return self.scrub(f"The adapter of {self.name} failed: {type(error).__name__}: {error}")
 
     def clean(self, value: Any) -> Any:
         """What the provider said, without its secrets: it may repeat what it was sent.
@@ -334,7 +347,11 @@ class ProviderClient:
             raise
         if own:
             self.gate.observe(reply.status, reply.headers)
-        return self._reply_value(reply, _decode(reply, content, accept, self.scrub))
+        try:
+            return self._reply_value(reply, _decode(reply, content, accept, self.scrub))
+        except RecursionError:
+            told: dict[str, Any] = {"status": reply.status, "header": reply.headers, "body": ""}
+            raise UnreadableReplyError(told, "the reply is nested too deeply") from None
 
     async def stream(self, rendered: Rendered) -> AsyncIterator[ReplyValue]:
         """Server-sent events whose data is JSON, each as a reply.
@@ -354,14 +371,12 @@ class ProviderClient:
             media = reply.headers.get("content-type", "").partition(";")[0].strip()
             if reply.status >= 300 or media != "text/event-stream":
                 content = await reply.read(MAX_REPLY)
-                yield self._reply_value(
-                    reply, _decode(reply, content, rendered.accept, self.scrub)
-                )
+                yield self._reply_value(reply, _decode(reply, content, rendered.accept, self.scrub))
                 return
             async for data in sse.data_of(unsilent(reply.chunks(), silence)):
                 try:
                     body = json.loads(data)
-                except ValueError:
+                except (ValueError, RecursionError):
                     continue  # [DONE], and tokens of a text
                 yield self._reply_value(reply, body)
         finally:

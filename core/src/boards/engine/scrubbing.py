@@ -41,7 +41,9 @@ class Scrubber:
     def __init__(self, secrets: Iterable[str]) -> None:
         known = sorted({one for one in secrets if len(one) >= _WORD}, key=len, reverse=True)
         self._all = tuple(form for one in known for form in _longest_first(one))
-        self._keys = tuple(form for one in known if len(one) >= _KEY for form in _longest_first(one))
+        self._keys = tuple(
+            form for one in known if len(one) >= _KEY for form in _longest_first(one)
+        )
 
     def text(self, text: str) -> str:
         """A message without any of them."""

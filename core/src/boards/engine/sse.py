@@ -38,7 +38,8 @@ async def data_of(chunks: AsyncIterator[bytes]) -> AsyncIterator[str]:
         for line in lines:
             if line.startswith("data:"):
                 data.append(line[5:].removeprefix(" "))
-            elif not line and data:
-                yield "\n".join(data)
-                data = []
+            elif not line:
                 size = len(rest[0])
+                if data:
+                    yield "\n".join(data)
+                    data = []

@@ -26,10 +26,10 @@ from boards.engine.recovering import lost
 from boards.engine.rest import TRANSPORT_ERRORS, ProviderClient, known_refusal
 from boards.engine.transport import UnsentError
 from boards.engine.webhooks import token_hash
-from boards.errors import BudgetError, ProviderError, UnavailableError
+from boards.errors import BoardsError, BudgetError, ProviderError, UnavailableError
 from boards.events import Happening
 from boards.generations import Attempt, Outcome
-from boards.logs import Logger
+from boards.logs import Logger, traceback_of
 from boards.runner import Again, Done
 from boards.spec.compile import CompiledSubmit
 from boards.spec.model import Retry
@@ -59,28 +59,33 @@ class _Sending:
         job: What the stages are told.
         chosen: The variant; None where the provider's adapter submits.
         rendered: Its request; None likewise.
+        account: Where it goes, and as whom: a key is known again only there.
         replayed: It was sent before, with the same key, and may have been accepted then.
     """
 
     job: Job
     chosen: CompiledSubmit | None
     rendered: Rendered | None
+    account: str
     replayed: bool = False
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what would be sent, credentials aside."""
-        return _digest(self.job.input if self.rendered is None else self.rendered)
+        """SHA-256 of what would be sent, and to which account."""
+        return _digest(self.job.input if self.rendered is None else self.rendered, self.account)
 
 
 async def submit(machine: "Machine", flight: "Flight") -> Again | Done:
     """Take a queued generation to its submit."""
     generation = flight.generation
+    if generation.canceling:  # a shut gate is no reason to wait
+        return await machine.canceled(flight, upstream=False)
     client = machine.client(generation.provider)
     flight.ticket = Ticket(asyncio.get_running_loop().create_future())
     async with client.gate.passing(
         flight.ticket, generation.owner, generation.priority
     ) as admitted:
+        flight.ticket = None
         if not admitted or flight.generation.canceling:
             return await machine.canceled(flight, upstream=False)
         return await _submit(machine, flight, client)
@@ -102,6 +107,14 @@ async def _submit(machine: "Machine", flight: "Flight", client: ProviderClient) 
         return await refused(machine, flight, "auth", error.message, remedy=error.remedy)
     except BudgetError as error:
         return await machine.fail(flight, "quota", error.message, remedy=error.remedy)
+    except TRANSPORT_ERRORS as error:  # of an adapter: nothing was submitted yet
+        told = client.explain(error)
+        return await refused(machine, flight, told.kind, told.message, remedy=told.remedy)
+    except BoardsError:
+        raise
+    except Exception as error:  # an adapter's mistake
+        _log.error("a submit cannot be prepared", exception=client.scrub(traceback_of(error)))
+        return await refused(machine, flight, "provider", client.mistake(error))
     if (veto := await _vetoed(machine, flight, sending.rendered)) is not None:
         return await machine.fail(flight, "invalid_input", f"A plugin refused it: {veto}")
     if flight.generation.canceling:
@@ -130,6 +143,10 @@ async def recover(machine: "Machine", flight: "Flight") -> Again | Done:
     is looked for.
     """
     attempt = flight.attempt
+    if attempt is not None and flight.answer is not None:
+        accepted, reply = flight.answer
+        if accepted.number == attempt.number:  # a fault of this machine kept it from the store
+            return await _uninterrupted(machine, _kept(machine, flight, accepted, reply))
     if attempt is None or attempt.outcome in ("unsent", "refused"):
         await machine.commit(flight, "queued")
         return Again(0)
@@ -140,7 +157,12 @@ async def recover(machine: "Machine", flight: "Flight") -> Again | Done:
     stages = machine.stages(flight.generation.provider)
     try:
         sending = await _prepared(machine, flight, client, attempt)
-    except (RenderError, ProviderError):
+    except (RenderError, ProviderError, *TRANSPORT_ERRORS):
+        return await lost(machine, flight, attempt, reason)
+    except BoardsError:
+        raise
+    except Exception as error:  # an adapter's mistake
+        _log.error("a submit cannot be prepared", exception=client.scrub(traceback_of(error)))
         return await lost(machine, flight, attempt, reason)
     chosen = sending.chosen
     recognised = chosen is not None and chosen.idempotency is not None
@@ -180,7 +202,7 @@ async def _prepared(
         flight.attempt = before
     chosen = flight.compiled.choose_submit(job.scope)
     if chosen is None:
-        return _Sending(job, None, None)
+        return _Sending(job, None, None, client.account)
     stages = machine.stages(flight.generation.provider)
     forms = FileForms(client, machine.storage, partial(stages.upload, job), machine.downloader)
     scope = {**job.scope, "files": forms}
@@ -190,10 +212,10 @@ async def _prepared(
     if chosen.idempotency is not None and chosen.idempotency.header is not None:
         headers = {**rendered.headers, chosen.idempotency.header: attempt.idempotency_key}
         rendered = evolve(rendered, headers=headers)
-    return _Sending(job, chosen, await stages.prepare(job, rendered))
+    return _Sending(job, chosen, await stages.prepare(job, rendered), client.account)
 
 
-def _digest(sent: Rendered | Mapping[str, Any]) -> str:
+def _digest(sent: Rendered | Mapping[str, Any], account: str) -> str:
     def plain(value: Any) -> Any:
         if value is ABSENT:
             return None
@@ -213,7 +235,8 @@ def _digest(sent: Rendered | Mapping[str, Any]) -> str:
             sent.multipart,
             sent.body,
         ]
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=plain).encode()).hexdigest()
+    text = json.dumps([account, told], sort_keys=True, default=plain)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 async def _uninterrupted(
@@ -235,6 +258,7 @@ async def _send(
 ) -> Again | Done:
     """Commit the intent and reserve its price, then send."""
     happening = Happening("submitting", {"attempt": attempt.number})
+    flight.answer = None
     try:
         if not await machine.commit(flight, "submitting", happening, attempt=attempt):
             return Again(0)
@@ -282,11 +306,11 @@ async def _answer(
             machine, flight, client, sending, attempt, error.status or 400, refusal
         )
     except Exception as error:  # an adapter's mistake: it may have begun something
-        _log.exception("a submit failed", generation=flight.generation.id)
+        _log.error("a submit failed", exception=client.scrub(traceback_of(error)))
         return await machine.fail(
             flight,
             "provider",
-            client.scrub(f"The adapter of {client.name} failed: {type(error).__name__}: {error}"),
+            client.mistake(error),
             maybe_charged=not machine.stages(client.name).repeatable,
             attempt=_ended(attempt, "refused"),
         )
@@ -430,7 +454,7 @@ async def _accepted(
     """A 2xx reply: keep what it tells of the job, durably, before anything else."""
     compiled = flight.compiled
     if compiled.run.synchronous:
-        return await answered(machine, flight, attempt, reply)
+        return await _kept(machine, flight, attempt, reply)
     captures = chosen.captures if chosen is not None else ()
     job: Any = chosen.capture(reply) if chosen is not None and captures else reply["body"]
     if job is None or not compiled.job_suffices(job):
@@ -438,4 +462,17 @@ async def _accepted(
             machine, flight, attempt, "the provider accepted it without telling the job's id"
         )
     names = tuple(name for name, _ in captures)
-    return await committed(machine, flight, accepted_as(attempt, job, names), reply)
+    return await _kept(machine, flight, accepted_as(attempt, job, names), reply)
+
+
+async def _kept(
+    machine: "Machine", flight: "Flight", attempt: Attempt, reply: ReplyValue
+) -> Again | Done:
+    """Go on with an answer that is paid for; it stays in memory until the store has it."""
+    flight.answer = attempt, reply
+    if flight.compiled.run.synchronous:
+        outcome = await answered(machine, flight, attempt, reply)
+    else:
+        outcome = await committed(machine, flight, attempt, reply)
+    flight.answer = None
+    return outcome

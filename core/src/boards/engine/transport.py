@@ -61,6 +61,11 @@ class ReplyTooLargeError(Exception):
     """A reply has more bytes than it may."""
 
 
+def _without_query(url: str) -> str:
+    """A URL as it may be shown: its query may hold a key."""
+    return repr(url.partition("?")[0])
+
+
 @frozen
 class Request:
     """One HTTP request, ready to send.
@@ -76,7 +81,7 @@ class Request:
     """
 
     method: str
-    url: str
+    url: str = field(repr=_without_query)
     headers: Mapping[str, str] = field(factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
     timeout: float | None = 60.0
@@ -332,7 +337,7 @@ class _AiohttpSocket:
             if message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
                 try:
                     return json.loads(message.data)
-                except ValueError:
+                except (ValueError, RecursionError):
                     continue
             if message.type in _ENDS:
                 raise LostReplyError(f"the websocket was closed ({self._socket.close_code})")

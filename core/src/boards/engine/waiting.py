@@ -3,6 +3,7 @@
 An outage loses nothing: whatever fails here is asked again until the deadline.
 """
 
+import math
 import random
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -13,10 +14,10 @@ from boards.adapters import Adapter
 from boards.engine import fetching, listening
 from boards.engine.flight import Heard
 from boards.engine.rest import TRANSPORT_ERRORS, known_refusal
-from boards.errors import ProviderError, UnavailableError
+from boards.errors import BoardsError, ProviderError
 from boards.events import Happening
 from boards.generations import Progress
-from boards.logs import Logger
+from boards.logs import Logger, traceback_of
 from boards.runner import Again, Done
 from boards.spec.paths import ABSENT
 from boards.spec.replies import Refusal, ReplyValue
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from boards.engine.flight import Flight
     from boards.engine.machine import Machine
 
-__all__ = ["interval", "judge", "wait"]
+__all__ = ["in_time", "interval", "judge", "wait"]
 
 _log = Logger("boards.engine")
 
@@ -42,6 +43,11 @@ _YOUNG: Final = 30.0
 _MOST_LINES: Final = 200
 _SAFETY: Final = 30.0
 """Seconds between polls while somebody listens: what was missed is found so."""
+_GRACE: Final = 60.0
+"""Seconds after its deadline, or after that was noticed, in which a job that nobody can be asked
+about is not given up: a laptop wakes before its network does."""
+_EMPTY: Final = 1.0
+"""Seconds to the next look where there is no way to look at all: a plugin was changed meanwhile."""
 
 
 def interval(flight: "Flight") -> float:
@@ -58,6 +64,24 @@ def interval(flight: "Flight") -> float:
 async def wait(machine: "Machine", flight: "Flight") -> Again | Done:
     """One look at an accepted job: what was heard of it, else what the provider says when asked."""
     late = _late(flight)
+    if late and not flight.late_at:
+        flight.late_at = time.monotonic()
+    asked = False
+    while flight.inbox:  # a fault of this machine leaves it there: it is told only once
+        heard = flight.inbox[0]
+        try:
+            outcome = await _judge_heard(machine, flight, heard)
+        except BoardsError:
+            raise
+        except Exception:
+            flight.inbox.pop(0)
+            raise
+        if flight.generation.phase != "waiting":
+            return outcome or Again(0)
+        if isinstance(outcome, Again) and _told_once(machine, flight, heard):
+            return outcome
+        flight.inbox.pop(0)
+        asked = asked or outcome is None
     if late:
         return await _last_look(machine, flight, late)
     if flight.generation.canceling and not flight.cancel_sent:
@@ -65,19 +89,14 @@ async def wait(machine: "Machine", flight: "Flight") -> Again | Done:
             return await machine.canceled(flight, upstream=False)
         await _cancel_upstream(machine, flight)
         flight.polls = 0
-    asked = False
-    while flight.inbox:
-        outcome = await _judge_heard(machine, flight, flight.inbox.popleft())
-        if flight.generation.phase != "waiting":
-            return outcome or Again(0)
-        asked = asked or outcome is None
     if not asked and listening.begin(machine, flight):
         quiet = time.monotonic() - flight.heard_at
         if flight.compiled.poll is None or quiet < _SAFETY:
             return Again(time.time() + max(_SAFETY - quiet, 1.0))
         flight.heard_at = time.monotonic()  # it fell silent: ask, then listen on
     if flight.compiled.poll is None and not _adapted(machine, flight):
-        return Again(flight.listen_at)  # there is no other way to hear of the job
+        # There is no other way to hear of the job.
+        return Again(max(flight.listen_at, time.time() + (0.0 if _listens(flight) else _EMPTY)))
     reply = await _ask(machine, flight, machine.stages(flight.generation.provider).status)
     if isinstance(reply, Again | Done):
         return reply
@@ -87,15 +106,38 @@ async def wait(machine: "Machine", flight: "Flight") -> Again | Done:
 async def _last_look(machine: "Machine", flight: "Flight", late: str) -> Again | Done:
     """The deadline has passed, maybe while nobody looked: a job that has ended counts as it is."""
     if flight.compiled.poll is not None or _adapted(machine, flight):
-        reply = await _ask(machine, flight, machine.stages(flight.generation.provider).status)
-        if flight.generation.final:
-            return Done()
-        if not isinstance(reply, Again | Done) and flight.compiled.status is not None:
-            status, _ = flight.compiled.status(reply, False)
+        told = await _ask(machine, flight, machine.stages(flight.generation.provider).status)
+        if not isinstance(told, Again | Done) and flight.compiled.status is not None:
+            status, _ = flight.compiled.status(told, False)
             if status not in ("queued", "running"):
-                return await judge(machine, flight, reply, submitted=False)
+                told = await judge(machine, flight, told, submitted=False)
+        if flight.generation.phase != "waiting":
+            return told if isinstance(told, Again) else Done()
+        left = _grace(flight)
+        if isinstance(told, Again) and left > 0:
+            return Again(min(told.at, time.time() + left))
     await _cancel_upstream(machine, flight)
     return await machine.fail(flight, "timeout", late, phase="expired", maybe_charged=True)
+
+
+def _grace(flight: "Flight") -> float:
+    """Seconds for which a late job is still asked for, where nobody answers."""
+    return flight.late_at + _GRACE - time.monotonic() if flight.late_at else _GRACE
+
+
+def _told_once(machine: "Machine", flight: "Flight", heard: Heard) -> bool:
+    """Whether what was heard is a success that nobody will tell again; its result lacks."""
+    compiled = flight.compiled
+    if heard.webhook or compiled.poll is not None or compiled.status is None:
+        return False
+    reply = {**heard.reply, "scope": machine.job(flight).scope}
+    if compiled.refusal(reply) is not None or _grace(flight) <= 0:
+        return False
+    return compiled.status(reply, False)[0] == "succeeded"
+
+
+def _listens(flight: "Flight") -> bool:
+    return flight.compiled.stream is not None or flight.compiled.websocket is not None
 
 
 def _adapted(machine: "Machine", flight: "Flight") -> bool:
@@ -126,7 +168,7 @@ async def _judge_heard(machine: "Machine", flight: "Flight", heard: Heard) -> Ag
     status, _ = compiled.webhook_status(reply, False)
     if status != "succeeded":
         return None  # the poll tells the rest in the words that the spec knows
-    flight.previous = reply["body"]
+    flight.remember(reply)
     if compiled.webhook_body is None:
         flight.hear_cost(reply)
         return await _succeeded(machine, flight, reply)
@@ -140,13 +182,30 @@ async def _judge_heard(machine: "Machine", flight: "Flight", heard: Heard) -> Ag
 
 def _late(flight: "Flight") -> str:
     """Why the deadline has passed; empty while it has not."""
-    generation, deadline, now = flight.generation, flight.compiled.deadline, time.time()
+    if time.time() <= _ends(flight):
+        return ""
+    deadline = flight.compiled.deadline
+    if flight.generation.started_at is not None:
+        return f"The job ran longer than {deadline.run:g} s."
+    return f"The job waited in the provider's queue longer than {deadline.queue:g} s."
+
+
+def _ends(flight: "Flight") -> float:
+    """When the deadline passes; Unix seconds."""
+    generation, deadline = flight.generation, flight.compiled.deadline
     if generation.started_at is not None:
-        if now > generation.started_at + deadline.run:
-            return f"The job ran longer than {deadline.run:g} s."
-    elif generation.submitted_at is not None and now > generation.submitted_at + deadline.queue:
-        return f"The job waited in the provider's queue longer than {deadline.queue:g} s."
-    return ""
+        return generation.started_at + deadline.run
+    if generation.submitted_at is not None:
+        return generation.submitted_at + deadline.queue
+    return math.inf
+
+
+def in_time(flight: "Flight", outcome: Again | Done) -> Again | Done:
+    """A next step, not later than the deadline: neither a rare poll nor an outage is a reason."""
+    if isinstance(outcome, Done) or flight.generation.phase != "waiting":
+        return outcome
+    ends = _ends(flight) + 0.01
+    return Again(ends) if time.time() < ends < outcome.at else outcome
 
 
 async def _cancel_upstream(machine: "Machine", flight: "Flight") -> None:
@@ -154,9 +213,10 @@ async def _cancel_upstream(machine: "Machine", flight: "Flight") -> None:
     flight.cancel_sent = True
     try:
         await machine.stages(flight.generation.provider).cancel(machine.job(flight))
-    except (ProviderError, UnavailableError, RenderError, *TRANSPORT_ERRORS) as error:
+    except Exception as error:  # whatever it is, the job goes its way
         flight.cancel_sent = isinstance(error, ProviderError) and not error.retryable
-        _log.info("cancel not accepted", generation=flight.generation.id, error=str(error))
+        text = machine.client(flight.generation.provider).scrub(f"{type(error).__name__}: {error}")
+        _log.info("cancel not accepted", generation=flight.generation.id, error=text)
 
 
 async def _ask(
@@ -188,12 +248,23 @@ async def _ask(
         return await machine.fail(
             flight, error.kind, error.message, remedy=error.remedy, maybe_charged=True
         )
+    except BoardsError:
+        raise
+    except Exception as error:  # an adapter's mistake
+        return await _mistaken(machine, flight, error)
     reply = {**reply, "scope": job.scope}
     refusal = flight.compiled.refusal(reply)
     if refusal is None:
         flight.failures = 0
         return reply
     return await _refused(machine, flight, reply, refusal)
+
+
+async def _mistaken(machine: "Machine", flight: "Flight", error: Exception) -> Again:
+    """An adapter raised what nobody expects: the job runs on, and the adapter may be mended."""
+    client = machine.client(flight.generation.provider)
+    _log.error("a look failed", exception=client.scrub(traceback_of(error)))
+    return await _ask_again(machine, flight, client.mistake(error), None)
 
 
 async def _refused(
@@ -227,6 +298,7 @@ async def _ask_again(
 ) -> Again:
     first, most = _AFTER_OUTAGE
     seconds = min(first * 2 ** min(flight.failures, 16), most) if after is None else after
+    seconds = max(seconds, first)
     flight.failures += 1
     happening = Happening("retrying", {"reason": reason, "seconds": round(seconds, 3)})
     await machine.note(flight, happening)
@@ -238,7 +310,7 @@ async def judge(
 ) -> Again | Done:
     """Do what a reply about the job calls for."""
     compiled = flight.compiled
-    flight.previous = reply["body"]
+    flight.remember(reply)
     assert compiled.status is not None  # noqa: S101  # the checker saw to it
     status, raw = compiled.status(reply, submitted)
     if status is None:
@@ -307,9 +379,20 @@ async def _succeeded(machine: "Machine", flight: "Flight", reply: ReplyValue) ->
         if isinstance(answer, Again | Done):
             return answer
         reply = answer
-        flight.previous = reply["body"]
+        flight.remember(reply)
         flight.hear_cost(reply)
-    found = await stages.outputs(machine.job(flight), reply)
+    try:
+        found = await stages.outputs(machine.job(flight), reply)
+    except ProviderError as error:
+        if error.retryable:
+            return await _ask_again(machine, flight, error.message, error.retry_after)
+        return await machine.fail(
+            flight, error.kind, error.message, remedy=error.remedy, maybe_charged=True
+        )
+    except BoardsError:
+        raise
+    except Exception as error:  # an adapter's mistake
+        return await _mistaken(machine, flight, error)
     if not found:
         return await machine.fail(
             flight,

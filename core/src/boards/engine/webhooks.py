@@ -105,8 +105,13 @@ class Replays:
         if len(self._seen) >= _MOST_REPLAYS:
             self._seen = {one: until for one, until in self._seen.items() if until > now}
         until = self._seen.get(message)
-        self._seen[message] = now + life
+        if life > 0:
+            self._seen[message] = now + life
         return until is not None and until > now
+
+    def forget(self, message: str) -> None:
+        """It could not be taken in: it may come again."""
+        self._seen.pop(message, None)
 
 
 class Secrets:

@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote_plus
 
 from attrs import define, field, frozen
 
@@ -139,11 +140,12 @@ class Wording:
         words = ["curl -sS"]
         if re.search(r"[\[\]{}]", request.url):
             words.append("--globoff")
-        if request.method != "GET":
+        sends = rendered.body not in (None, ABSENT) or rendered.json is not ABSENT or encoded
+        if request.method != "GET" or sends:  # curl would make a POST of it
             words.append(f"-X {request.method}")
         words.append(self._quoted(request.url))
         options = [
-            f"-H {self._quoted(f'{name}: {value}')}"
+            f"-H {self._quoted(f'{name}: {value}' if value else f'{name};')}"  # ":" takes it away
             for name, value in request.headers.items()
             if not (encoded and name.lower() == "content-type")
         ]
@@ -156,7 +158,7 @@ class Wording:
             input_ = f"\n{self._expanded(text, _IN_HEREDOC) if marked else text}\nJSON"
         elif rendered.form is not None:
             options += [
-                f"--data-urlencode {self._quoted(f'{name}={value}')}"
+                f"--data-urlencode {self._quoted(f'{quote_plus(name)}={value}')}"
                 for name, value in rendered.form.items()
             ]
         elif rendered.multipart is not None:

@@ -2,10 +2,11 @@
 
 import asyncio
 import heapq
+import math
 import time
 from typing import Final
 
-from boards.logs import Logger
+from boards.logs import Logger, traceback_of
 from boards.runner.protocol import Again, Drive
 
 __all__ = ["EmbeddedRunner"]
@@ -14,6 +15,13 @@ _log = Logger("boards.runner")
 
 _AFTER_A_BUG: Final = 30.0
 """Seconds before a generation is driven again whose drive raised what nobody expected."""
+_GRAIN: Final = (0.02, 0.5)
+"""What is due within so many seconds begins together, if it waits for longer than so many: waking
+up for each costs more than the poll itself."""
+_AT_ONCE: Final = 50
+"""Generations that begin between two turns of the event loop: everybody else has a turn, too."""
+_STALE: Final = 1000
+"""Entries of the heap that may be out of date before they are cleared away."""
 
 
 class EmbeddedRunner:
@@ -42,13 +50,16 @@ class EmbeddedRunner:
             return
         now = asyncio.get_running_loop().time()
         when = now + max(0.0, at - time.time())
+        grain, longer = _GRAIN
+        if when > now + longer:
+            when = math.ceil(when / grain) * grain
         if when >= self._due.get(generation_id, float("inf")):
             return
         self._due[generation_id] = when
-        if when <= now and self._drive is not None and generation_id not in self._running:
-            self._begin(generation_id)
-            return
         heapq.heappush(self._heap, (when, generation_id))
+        if len(self._heap) > 2 * len(self._due) + _STALE:  # each move to an earlier time leaves one
+            self._heap = [(when, generation_id) for generation_id, when in self._due.items()]
+            heapq.heapify(self._heap)
         self._arm()
 
     def wake(self, generation_id: str) -> None:
@@ -69,11 +80,12 @@ class EmbeddedRunner:
         self._timer = self._loop.call_at(soonest, self._fire)
 
     def _fire(self) -> None:
-        """Begin everything that is due."""
+        """Begin what is due; so many, and the others at the next turn."""
         self._timer = None
         assert self._loop is not None  # noqa: S101  # the timer was set on it
         now = self._loop.time() + 0.001
-        while self._heap and self._heap[0][0] <= now:
+        most = len(self._running) + _AT_ONCE
+        while self._heap and self._heap[0][0] <= now and len(self._running) < most:
             when, generation_id = heapq.heappop(self._heap)
             if self._due.get(generation_id) != when:
                 continue  # moved meanwhile
@@ -96,8 +108,15 @@ class EmbeddedRunner:
             outcome = await self._drive(generation_id)
             if isinstance(outcome, Again):
                 again = outcome.at
-        except Exception:
-            _log.exception("drive failed", generation=generation_id)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if self._stopped or task is None or task.cancelling():
+                raise
+            # Not ours: of something that was awaited, an adapter's own task say.
+            _log.error("drive failed", generation=generation_id, exception=traceback_of(error))
+            again = time.time() + _AFTER_A_BUG
+        except Exception as error:  # a bug: nobody else would see it
+            _log.error("drive failed", generation=generation_id, exception=traceback_of(error))
             again = time.time() + _AFTER_A_BUG
         finally:
             self._running.pop(generation_id, None)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve, fields, frozen, has
 
 from boards.spec.inputs import InputSchema
 from boards.spec.merge import effective
@@ -29,7 +29,7 @@ from boards.spec.replies import (
     compile_status,
 )
 from boards.spec.requests import CompiledRequest, tokens_of
-from boards.spec.tokens import Scope, Template, compile_template, compile_token
+from boards.spec.tokens import Scope, Template, Token, compile_template, compile_token
 
 __all__ = ["CompiledGenerator", "CompiledReconcile", "CompiledSocket", "CompiledSubmit"]
 
@@ -88,8 +88,23 @@ def _request(spec: RequestSpec | None, headers: Mapping[str, Template]) -> Compi
     return CompiledRequest(spec, headers) if spec is not None else None
 
 
+def _mentions(value: object, root: str) -> bool:
+    """Whether a token of this root is anywhere in a part of a spec."""
+    if isinstance(value, Token):
+        return value.root == root
+    if isinstance(value, Mapping):
+        return any(_mentions(one, root) for one in value.values())
+    if isinstance(value, list | tuple):
+        return any(_mentions(one, root) for one in value)
+    kind: Any = type(value)
+    return has(kind) and any(_mentions(getattr(value, one.name), root) for one in fields(kind))
+
+
 class CompiledGenerator:
     """A generator with its provider's defaults, ready to run.
+
+    Attributes:
+        looks_back: Whether a later request may need the reply before, ``prev``: an adapter may.
 
     Args:
         spec: A generator that the checker passed.
@@ -145,6 +160,7 @@ class CompiledGenerator:
         self.failure = compile_failure(run.failure)
         self.outputs = compile_extract(run.extract, spec.artifact_type, headers)
         self.charged = compile_cost(spec.cost)
+        self.looks_back = provider.adapter is not None or _mentions((run, headers), "prev")
         self._needs = [
             compile_token(evolve(token, optional=True))
             for request in (run.poll, run.stream, run.result)

@@ -192,13 +192,28 @@ class Store(Protocol):
         yield  # makes it an async generator
 
     async def referenced_keys(self) -> AsyncIterator[str]:
-        """Every key of a storage that a generation mentions, of any owner; some more than once.
+        """Every key of a storage that is mentioned, by any owner's generation or run of a pipeline.
 
         Inputs, announced outputs and artifacts: of all generations that were there when it began.
         Perhaps more than are meant, never fewer.
         """
         raise NotImplementedError
         yield  # makes it an async generator
+
+    async def prune(self, *, before: float, keep: int = 0, dry_run: bool = False) -> int:
+        """Delete generations that ended before a time, of any owner; what they cost stays.
+
+        In small steps: others write meanwhile. Live ones stay, and those that a live run of a
+        pipeline has.
+
+        Args:
+            before: Unix seconds.
+            keep: So many of the newest final ones stay in any case.
+            dry_run: Delete nothing; only count.
+
+        Returns:
+            How many were deleted, or would be.
+        """
 
     async def changed_elsewhere(self) -> bool:
         """Whether another process wrote since the last time that this was asked. Cheap."""

@@ -179,6 +179,11 @@ _MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         """CREATE UNIQUE INDEX pipeline_runs_by_dedupe_key ON pipeline_runs (owner, dedupe_key)
              WHERE dedupe_key IS NOT NULL""",
     ),
+    (
+        # The greatest `seq` that was pruned: the ledger has it still.
+        "ALTER TABLE meta ADD COLUMN pruned INTEGER NOT NULL DEFAULT 0",
+        "CREATE INDEX requests_by_generation ON requests (generation)",
+    ),
 )
 """What brings a database from each version to the next."""
 
@@ -206,6 +211,9 @@ def connect(path: Path, *, busy_timeout: float) -> sqlite3.Connection:
         database.execute("BEGIN")
         version = _version(database, path)
         database.execute("ROLLBACK")
+        if not version:
+            # Only a file without tables can become one that shrinks.
+            database.execute("PRAGMA auto_vacuum = INCREMENTAL")
         _set_up(database, path, busy_timeout)
         if version < VERSION:
             _migrate(database, path)

@@ -24,6 +24,7 @@ from boards.store.listing import listing_query
 from boards.store.ownership import OwnerLock
 from boards.store.pipelines import SQLiteRuns
 from boards.store.protocol import Change, Listing
+from boards.store.pruning import BATCH, GiveBack, Prune, kept_query, look_query
 from boards.store.rows import (
     ATTEMPT_COLUMNS,
     EVENT_COLUMNS,
@@ -78,6 +79,7 @@ class SQLiteStore:
         self._owner = OwnerLock(path.with_name(f"{path.name}-owner"))
         self._owning = asyncio.Lock()
         self._epoch = 0
+        self._fenced_off = False
         self._data_version: int | None = None
         self._subscribers: list[Callable[[Generation, Sequence[Happening]], None]] = []
         self.runs = SQLiteRuns(self._commit, self._rows, lambda: self._epoch)
@@ -125,6 +127,7 @@ class SQLiteStore:
                 except BaseException:
                     self._owner.release()
                     raise
+                self._fenced_off = self._fenced_off and not self._epoch
             return self._epoch > 0
 
     @property
@@ -170,7 +173,15 @@ class SQLiteStore:
         applied: bool | BudgetError = await self._commit(write)
         if isinstance(applied, BudgetError):
             raise applied
+        if not applied and fence is not None:
+            await self._look_for_another_owner(fence)
         return applied
+
+    async def _look_for_another_owner(self, epoch: int) -> None:
+        """After a refused write: if another process owns the database, this one does not."""
+        if epoch == self._epoch and await self._commit(Read("SELECT epoch FROM meta")) != epoch:
+            self._epoch, self._fenced_off = 0, True
+            self._owner.release()
 
     async def check_budgets(self, reserve: Reserve, owner: str) -> None:
         """Whether a reservation would find room now; it may not when it is made.
@@ -192,7 +203,7 @@ class SQLiteStore:
 
     async def note(self, generation: Generation, happenings: Sequence[Happening]) -> None:
         """Keep progress of a live generation: in order, but without waiting for the disk."""
-        if not generation.final:
+        if not generation.final and not self._fenced_off:
             fence = self._epoch or None
             self._open_writer.queue(Cas(generation.phase, generation, happenings, None, fence))
 
@@ -302,7 +313,10 @@ class SQLiteStore:
                 yield generation_of(row)
 
     async def referenced_keys(self) -> AsyncIterator[str]:
-        """Every key of a storage that a generation mentions, of any owner; some more than once."""
+        """Every key of a storage that a generation or a run of a pipeline mentions, of any owner.
+
+        Some more than once.
+        """
         seq = 0
         while rows := await self._rows(
             "SELECT g.seq, g.state, (SELECT i.input FROM inputs i"
@@ -315,6 +329,38 @@ class SQLiteStore:
             for key in await asyncio.to_thread(_keys, texts):
                 yield key
             seq = rows[-1][0]
+        inputs = "SELECT input FROM pipeline_runs WHERE instr(input, ?)"
+        for key in _keys([text for (text,) in await self._rows(inputs, (REFERENCE_PREFIX,))]):
+            yield key
+
+    async def prune(self, *, before: float, keep: int = 0, dry_run: bool = False) -> int:
+        """Delete generations that ended before a time: see the protocol.
+
+        A database that was made by this release also shrinks; of an older one the space is used
+        again.
+        """
+        pruned, seq, bound = 0, 0, 2**63 - 1
+        if keep:
+            kept = await self._rows(*kept_query(keep))
+            bound = kept[0][0] if kept else 0
+        while rows := await self._rows(*look_query(before, seq, bound)):
+            old = [number for number, is_old, _ in rows if is_old]
+            for start in range(0, 0 if dry_run else len(old), BATCH):
+                pruned += await self._gently(Prune(old[start : start + BATCH], before))
+            pruned += len(old) if dry_run else 0
+            if min(created_at for _, _, created_at in rows) >= before:
+                break  # and so were all that follow
+            seq = rows[-1][0]
+        while pruned and not dry_run and await self._gently(GiveBack()):
+            pass
+        return pruned
+
+    async def _gently(self, write: Write) -> Any:
+        """Write, then leave the lock to others for as long."""
+        start = time.monotonic()
+        result = await self._commit(write)
+        await asyncio.sleep(time.monotonic() - start)
+        return result
 
     async def changed_elsewhere(self) -> bool:
         """Whether another process wrote since the last time that this was asked. Cheap."""

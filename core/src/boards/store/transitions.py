@@ -30,10 +30,13 @@ __all__ = [
     "WishCancel",
 ]
 
+# No number is given twice, whatever was pruned: SQLite itself goes on from the greatest there is.
 _INSERT: Final = """
-    INSERT INTO generations (id, owner, generator, provider, artifact_type, phase, status,
+    INSERT INTO generations (seq, id, owner, generator, provider, artifact_type, phase, status,
         canceling, priority, created_at, finished_at, due_at, dedupe_key, provider_job_id, state)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    VALUES ((SELECT pruned + 1 FROM meta
+             WHERE pruned >= (SELECT coalesce(max(seq), 0) FROM generations)),
+        ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (owner, dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING
     RETURNING seq"""
 

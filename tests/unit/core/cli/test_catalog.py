@@ -32,6 +32,20 @@ def test_no_match_says_so(cli: Cli) -> None:
     ran = cli("generators", "no such thing")
     assert (ran.code, ran.out) == (0, "")
     assert "No generator matches" in ran.err
+    assert "Install a plugin" not in ran.err
+    assert "can be named, listed or not: boards generate replicate/MODEL\n" in ran.err
+    ran = cli("generators", "flux-schnel-1", "--type", "video")
+    assert "Did you mean fal/flux-schnell or replicate/flux-schnell" in ran.err
+
+
+def test_where_nothing_is_installed_a_plugin_is_named(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing else."""
+    monkeypatch.setenv("BOARDS_PLUGINS_DISABLED", "boards-fal,boards-replicate")
+    told = "Install a plugin, for example: pip install boards-replicate\n"
+    assert cli("generators").err == f"There are no such generators.\n{told}"
+    assert cli("search", "flux").err == f"No generator matches 'flux'.\n{told}"
 
 
 def test_listing_makes_no_database(cli: Cli, tmp_path: Path) -> None:

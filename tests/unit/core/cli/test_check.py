@@ -55,6 +55,51 @@ def test_all_mistakes_are_told_with_line_and_caret(cli: Cli, tmp_path: Path) -> 
     assert ran.err == "1 file: 2 errors, no warnings\n"
 
 
+PYTHON = """\
+from boards.dsl import Auth, Error, Fixture, Generator, Output, Provider, body, input, post
+
+acme = Provider("acme", base_url="https://acme.test", auth=Auth("none"))
+other = Provider("other", base_url="https://other.test", auth=Auth("none"))
+
+
+class Base(Generator, provider=acme, artifact="image"):
+    prompt: str
+
+
+class Draw(Base, name="draw"):
+    submit = post("/run", json={"prompt": input.prompt})
+    outputs = Output(body.images.every, expires="1h")
+    tests = [Fixture(input={"prompt": "x"}, exchanges=[{"reply": {"status": 402}}], raises="quota")]
+"""
+
+
+def test_python_is_checked_at_its_own_lines(cli: Cli, tmp_path: Path) -> None:
+    """Errors and warnings of all classes and providers of a file, beside those of YAML."""
+    (tmp_path / "good.py").write_text(PYTHON)
+    (tmp_path / "good.yaml").write_text(GOOD.replace("name: draw", "name: paint"))
+    ran = cli("check", "good.py", "good.yaml")
+    assert (ran.code, ran.out, ran.err) == (0, "", "2 files: no errors, no warnings\n")
+    wrong = PYTHON.replace("input.prompt", "input.promt").replace(', expires="1h"', "")
+    (tmp_path / "bad.py").write_text(wrong.replace('Auth("none"))\n\n', 'Auth("header"))\n\n'))
+    shown = json.loads(cli("check", "bad.py", "--json").out)
+    assert [(one["file"], one["line"], one["severity"]) for one in shown] == [
+        ("bad.py", 4, "error"), ("bad.py", 12, "error"),
+        ("bad.py", 8, "warning"), ("bad.py", 13, "warning"),
+    ]  # fmt: skip
+
+
+def test_python_that_stops_is_told_at_the_line(cli: Cli, tmp_path: Path) -> None:
+    """Of the file itself, however deep below it went wrong."""
+    for text, told in (
+        (f"{PYTHON}\n\nint('x')\n", "bad.py:17:1: error: ValueError: invalid literal for int()"),
+        (f"{PYTHON}\nclass (\n", "bad.py:16:7: error: SyntaxError: invalid syntax"),
+    ):
+        (tmp_path / "bad.py").write_text(text)
+        ran = cli("check", "bad.py")
+        assert (ran.code, ran.out.startswith(told)) == (1, True), ran.out
+    assert "boards export bad.py" in cli("test", "bad.py").err
+
+
 def test_mistakes_as_json_have_their_place(cli: Cli, tmp_path: Path) -> None:
     """File, line and column apart."""
     (tmp_path / "bad.yaml").write_text(GOOD.replace("input.prompt", "input.promt"))

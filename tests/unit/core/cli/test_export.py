@@ -1,6 +1,7 @@
 """``boards export`` writes either language, and back."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,3 +68,73 @@ def test_mistakes_and_missing_names_are_told(cli: Cli, tmp_path: Path) -> None:
     assert "missing key" in cli("export", "bad.yaml").err
     assert "fal/flux-dev" in cli("export", "fal/flux-dve").err
     assert "There is no file" in cli("export", "nothing.py").err
+
+
+NESTED = """
+from __future__ import annotations
+
+import attrs
+from sizes import WIDTH
+
+from boards.dsl import Generator, body, input, post
+
+
+@attrs.frozen
+class Size:
+    width: int = WIDTH
+
+
+class Sized(Generator, name="sized", provider="acme", artifact="image"):
+    size: Size
+
+    submit = post("/a", json={"size": input.size})
+    outputs = body.url
+"""
+
+
+def test_a_file_imports_what_is_beside_it_and_may_be_called_as_it_likes(
+    cli: Cli, tmp_path: Path
+) -> None:
+    """Annotations that are texts are read in their module, which hides no other one."""
+    (tmp_path / "sizes.py").write_text("WIDTH = 512\n")
+    (tmp_path / "json.py").write_text(NESTED)
+    before = list(sys.path)
+    assert "width: {type: integer}" in cli("export", "json.py").out
+    assert (sys.modules["json"], sys.path) == (json, before)
+    assert cli("check", "json.py").code == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("x = 1\nimport nowhere\n", "bad.py:2:1: error: ModuleNotFoundError"),
+        ("def (\n", "bad.py:1:5: error: SyntaxError: invalid syntax"),
+        ("x = 1 / 0\n", "bad.py:1:5: error: ZeroDivisionError"),
+        ("raise SystemExit(0)\n", "bad.py:1:1: error: SystemExit: 0"),
+    ],
+)
+def test_a_file_that_cannot_be_run_is_told_at_its_line(
+    cli: Cli, tmp_path: Path, text: str, told: str
+) -> None:
+    """It is a mistake of the file, not a bug of Boards; the same for both who run it."""
+    (tmp_path / "bad.py").write_text(text)
+    ran = cli("export", "bad.py")
+    assert (ran.code, told in ran.err) == (3, True)
+    checked = cli("check", "bad.py")
+    assert (checked.code, told in checked.out) == (1, True)
+
+
+def test_the_mistakes_of_all_classes_are_told_at_once(cli: Cli, tmp_path: Path) -> None:
+    """And a file without any says so."""
+    (tmp_path / "bad.py").write_text(
+        "from boards.dsl import Generator, body, post\n\n\n"
+        'class A(Generator, name="a", provider="acme", artifact="imag"):\n'
+        '    submit = post("/a")\n    outputs = body.url\n\n\n'
+        'class B(Generator, name="b", provider="acme", artifact="imag"):\n'
+        '    submit = post("/a")\n    outputs = body.url\n'
+    )
+    ran = cli("export", "bad.py")
+    assert "bad.py:4:56: error" in ran.err
+    assert "bad.py:9:56: error" in ran.err
+    (tmp_path / "none.py").write_text("x = 1\n")
+    assert "none.py defines no generator" in cli("export", "none.py").err

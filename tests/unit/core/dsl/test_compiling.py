@@ -2,8 +2,9 @@
 
 import subprocess
 import sys
+from enum import Enum
 from pathlib import Path
-from typing import Any, Literal, TypedDict, get_args
+from typing import Any, Generic, Literal, TypedDict, TypeVar, get_args
 
 import attrs
 import pytest
@@ -287,6 +288,7 @@ class Bad(Generator, name="bad", provider=acme, artifact="image"):
             "list": ["a", f"x {input.nope} y"],
             "price": f"${input.prompt}",
             "reply": body.id,
+            f"{input.seed}": 1,
         },
         timeout="1 minute",
     )
@@ -329,6 +331,8 @@ def test_mistakes_are_told_at_their_lines(tmp_path: Path) -> None:
         if text.startswith(('"', "f")):
             assert (number, column) in told, (text, told)
         assert lines[number - 1].strip() in here[0].source
+    (key,) = (one for one in caught.value.problems if "tokens stand in values" in one.message)
+    assert key.where.endswith("bad.py:17:14")
 
 
 def test_references_are_checked_at_their_lines() -> None:
@@ -336,6 +340,7 @@ def test_references_are_checked_at_their_lines() -> None:
     source = MISTAKES.replace('    odd: set[str] | None = None\n    poll: str = "x"\n', "")
     for wrong, right in (
         ('            "price": f"${input.prompt}",\n            "reply": body.id,\n', ""),
+        ('            f"{input.seed}": 1,\n', ""),
         ("1 minute", "60s"),
         ("header.location, ", ""),
         ("1d", "24h"),
@@ -394,6 +399,106 @@ def test_annotations_may_be_texts() -> None:
         "kind": {"type": "string", "enum": ["b", "a"]},
         "image": {"type": "string", "format": "image"},
     }
+
+
+def told(generator: type[Generator]) -> list[str]:
+    """The mistakes of a class."""
+    with pytest.raises(SpecError) as caught:
+        spec_of(generator)
+    return [one.message for one in caught.value.problems]
+
+
+KEPT = "a name that begins with an underscore keeps it for others to use"
+
+
+def test_a_part_under_a_wrong_name_is_told() -> None:
+    """Nothing would read it: a cancel that is misspelt would never be sent."""
+
+    class Slip(Draw, name="slip"):
+        cancle = post("/cancel")
+        extra = body.more
+        _kept = post("/kept")
+
+    assert told(Slip) == [
+        "error: cancle is no part of a generator; did you mean 'cancel'?",
+        f"error: extra is no part of a generator; {KEPT}",
+    ]
+
+
+def test_a_class_statement_that_says_too_little_is_told_what_to_say() -> None:
+    """In the words of Python, not of YAML."""
+
+    class Bare(Generator, name="bare"):
+        submit = post("/a", json={"a": input.nothing})
+        outputs = body.url
+
+    assert told(Bare) == [
+        'error: the class statement says no provider: add provider="..."',
+        'error: the class statement says no artifact: add artifact="image", or what else it makes',
+        "error: ${input.nothing}: there is no 'nothing'",
+    ]
+
+
+@attrs.frozen
+class Knot:
+    """A type that contains itself."""
+
+    knots: "list[Knot]"
+
+
+def test_a_type_that_json_lacks_is_told_once_and_with_what_to_say() -> None:
+    """Not again by each request that refers to the input."""
+
+    class Style(Enum):
+        OIL = "oil"
+        INK = "ink"
+
+    class Odd(Generator, name="odd", provider="acme", artifact="image"):
+        style: Style = Style.OIL
+        raw: bytes
+        pair: tuple[int, int] = (1, 2)
+        knot: Knot
+
+        submit = post("/a", json={"s": input.style, "r": input.raw, "p": input.pair})
+        outputs = body.url
+
+    assert told(Odd) == [
+        "error: style: Style is no type of an input; say Literal['oil', 'ink']",
+        "error: raw: bytes is no type of an input; say File, or Image, Audio, Video or Model",
+        "error: pair: tuple[int, int] is no type of an input; say list[...]",
+        "error: knot: its type contains itself",
+    ]
+
+
+def test_no_two_instances_share_a_default_that_can_be_changed() -> None:
+    """With ``field`` or without."""
+
+    class Tagged(Generator, name="tagged", provider="acme", artifact="image"):
+        tags: list[str] = ["a"]
+        more: dict[str, Any] = {}  # an input's default
+
+        submit = post("/a", json={"tags": input.tags, "more": input.more})
+        outputs = body.url
+
+    one, other = Tagged(), Tagged()
+    one.tags.append("b")
+    one.more["b"] = 1
+    assert (other.tags, other.more) == (["a"], {})
+    assert document(Tagged)["io"]["input_schema"]["properties"]["tags"]["default"] == ["a"]
+
+
+T = TypeVar("T")
+
+
+def test_a_class_is_found_behind_others_that_it_inherits_from() -> None:
+    """``Generic`` stands between the class statement and ours."""
+
+    class Boxed(Generic[T], Draw, name="boxed"):  # noqa: PYI059  # the order that is hard
+        timeout = post("/slip")
+
+    with pytest.raises(SpecError) as caught:
+        spec_of(Boxed)
+    assert Path(__file__).name in caught.value.problems[0].where
 
 
 def test_choices_keep_their_order() -> None:

@@ -1,5 +1,6 @@
 """What would be sent is told, runs as a command, and is not sent."""
 
+import asyncio
 import base64
 import json
 import os
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from attrs import define, field
@@ -323,9 +325,9 @@ async def test_a_file_at_an_address_is_named_and_not_fetched(server: Taker, tmp_
         ({"json": {**text, "image": "${input.image?|mime}"}}, '"image": "image/png"', "image/png"),
         ({"multipart": {**text, "image": "${input.image?|bytes}"}}, f"\n<bytes of {url}>\n", "{}"),
     ]  # fmt: skip
-    for body, shown, sent in bodies:
+    for sends, shown, sent in bodies:
         found = await explain(
-            host(server.url, submit={"path": "/d", **body}), prompt="x", image=url
+            host(server.url, submit={"path": "/d", **sends}), prompt="x", image=url
         )
         (step,) = found.steps
         assert shown in step.http
@@ -337,6 +339,23 @@ async def test_a_file_at_an_address_is_named_and_not_fetched(server: Taker, tmp_
     upload = {"accept": ["upload"], "upload": put}
     found = await explain(host(server.url, provider={"files": upload}), prompt="x", image=url)
     assert json.loads(found.steps[0].body or "")["image"] == f"<upload of {url}>"
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
+async def test_what_curl_would_do_otherwise_arrives(server: Taker, tmp_path: Path) -> None:
+    """A GET with a body stays one, an empty header is sent, a field's name is encoded."""
+    submit = {
+        "method": "GET", "path": "/draw", "headers": {"X-Note": "${input.prompt}"},
+        "json": {"n": "${input.n}"},
+    }  # fmt: skip
+    step = (await explain(host(server.url, submit=submit), prompt="")).steps[0]
+    run(step.curl, tmp_path)
+    taken = server.taken.pop()
+    assert (taken.method, taken.headers["x-note"]) == ("GET", "")
+    assert json.loads(taken.body or b"") == {"n": 2}
+    form = {"method": "POST", "path": "/draw", "form": {"a&b[]": "${input.prompt}"}}
+    run((await explain(host(server.url, submit=form), prompt=NASTY)).steps[0].curl, tmp_path)
+    assert parse_qs(str(server.taken.pop().body, "utf-8")) == {"a&b[]": [NASTY]}
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
@@ -456,7 +475,7 @@ async def test_what_an_adapter_does_is_not_known() -> None:
     assert found.steps == ()
 
 
-async def test_an_instance_of_a_class_is_name_and_input_in_one() -> None:
+def test_an_instance_of_a_class_is_name_and_input_in_one() -> None:
     """As for a generation, with await and without."""
 
     class Sketch(Generator, name="sketch", provider="acme", artifact="image"):
@@ -465,7 +484,7 @@ async def test_an_instance_of_a_class_is_name_and_input_in_one() -> None:
         submit = post("/sketch", json={"prompt": asked.prompt})
         outputs = body.url
 
-    found = await Boards(**host()).explain(Sketch(prompt="a fox"))
+    found = asyncio.run(Boards(**host()).explain(Sketch(prompt="a fox")))
     assert (found.generator, found.input) == ("acme/sketch", {"prompt": "a fox"})
     assert found.steps == SyncBoards(**host()).explain(Sketch(prompt="a fox")).steps
 

@@ -680,7 +680,7 @@ def test_bytes_are_what_their_reply_says(
     content_type: str, artifact_type: str, mime: str | None
 ) -> None:
     """Where the spec names no type, and if the generator could have made that."""
-    answer = reply(b"raw", **{"content_type": content_type})
+    answer = reply(b"raw", content_type=content_type)
     for spec, told in (
         ("{outputs: [{from: body, as: bytes}]}", mime),
         ("{outputs: [{from: body, as: bytes, mime: audio/wav}]}", "audio/wav"),

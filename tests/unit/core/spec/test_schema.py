@@ -11,15 +11,17 @@ import jsonschema_rs
 import pytest
 from tests.unit.core.spec.mistakes import BASE, MISTAKES, Mistake
 
+from boards.pipelines import PipelineSpec
 from boards.spec import model as language
 from boards.spec import yaml
 from boards.spec.grammar import keys_of
 from boards.spec.places import Problems, plain
-from boards.spec.schema import SCHEMA_DRAFT, language_schema
+from boards.spec.schema import SCHEMA_DRAFT, document_schema, language_schema
 
 ROOT = Path(__file__).parents[4]
 SCHEMA = language_schema()
 VALIDATOR = jsonschema_rs.Draft7Validator(SCHEMA)
+PIPELINES = jsonschema_rs.Draft7Validator(document_schema("Pipelines", "pipeline", PipelineSpec))
 MODELS = [
     one
     for one in vars(language).values()
@@ -37,7 +39,25 @@ def flaws(text: str) -> list[str]:
     problems = Problems()
     document = yaml.parse(text, "f.yaml", problems)
     assert document is not None, problems.errors
-    return [one.message for one in VALIDATOR.iter_errors(plain(document.root))]
+    root = plain(document.root)
+    validator = PIPELINES if "pipeline" in root else VALIDATOR
+    return [one.message for one in validator.iter_errors(root)]
+
+
+@pytest.mark.parametrize(
+    ("step", "fits"),
+    [
+        ("generator: x, input: {a: '${steps.b.text?}'}, needs: [b], on_failure: skip", True),
+        ("generator: x, when: {eq: [input.a, 1]}", True),
+        ("input: {}", False),
+        ("generator: x, on_failure: retry", False),
+        ("generator: x, need: [b]", False),
+    ],
+)
+def test_a_pipeline_has_a_schema_of_its_own(step: str, fits: bool) -> None:
+    """It sees the keys of steps, and what they take."""
+    found = flaws(f"spec: 1\npipeline: {{name: p, steps: {{a: {{{step}}}}}}}")
+    assert (found == []) is fits, found
 
 
 def test_it_is_a_schema_of_a_draft_that_editors_read() -> None:
@@ -59,7 +79,8 @@ def examples() -> Iterator[Any]:
         for number, block in enumerate(
             re.findall(r"^```yaml\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
         ):
-            if re.search(r"^(providers|generators|spec):", block, re.MULTILINE):
+            whole = "generators:" not in block or "execution:" in block  # or a page goes on with it
+            if whole and re.search(r"^(providers|generators|spec):", block, re.MULTILINE):
                 yield pytest.param(block, id=f"{page.name}-{number}")
 
 

@@ -241,6 +241,7 @@ def test_tables_are_closed() -> None:
         "upload",
         "item",
         "model",
+        "steps",
     }
     assert set(FILTERS) == {
         "str",

@@ -3,9 +3,15 @@
 from boards.spec.check.context import BEFORE, Context, place_of
 from boards.spec.check.outcomes import check_replies
 from boards.spec.check.references import check_template
-from boards.spec.check.requests import check_reconcile, check_request, check_shape, check_upload
+from boards.spec.check.requests import (
+    check_header_names,
+    check_reconcile,
+    check_request,
+    check_shape,
+    check_upload,
+)
 from boards.spec.check.rules import check_rules
-from boards.spec.hosts import TrustedHosts
+from boards.spec.hosts import TrustedHosts, origin
 from boards.spec.model import Auth, Files, ProviderSpec
 from boards.spec.places import Problems, did_you_mean
 
@@ -49,6 +55,7 @@ def check_provider(name: str, provider: ProviderSpec, problems: Problems) -> Non
         trusted=trusted_by(provider),
     )
     after = inherited.with_roots("prev")
+    check_header_names(provider.headers, place_of(provider, "headers"), problems)
     for template in provider.headers.values():
         check_template(template, inherited.only(*BEFORE), text=True)
     if provider.cancel is not None:
@@ -65,9 +72,13 @@ def check_provider(name: str, provider: ProviderSpec, problems: Problems) -> Non
 
 def _check_config(provider: ProviderSpec, problems: Problems) -> None:
     place = place_of(provider, "config")
-    base_url = provider.config.get("base_url", "https://")
-    if not isinstance(base_url, str) or not base_url.startswith(("https://", "http://")):
-        problems.error(place.at("base_url"), f"base_url is an absolute URL, not {base_url!r}")
+    base_url = provider.config.get("base_url", "https://example.com")
+    if not isinstance(base_url, str) or origin(base_url) is None or set("?#") & set(base_url):
+        problems.error(
+            place.at("base_url"),
+            "base_url is an absolute URL, of scheme, host and path as in "
+            f"https://api.example.com/v1, not {base_url!r}",
+        )
     if not isinstance(provider.config.get("api_key_env", ""), str):
         problems.error(
             place.at("api_key_env"), "api_key_env is the name of an environment variable"
@@ -76,6 +87,8 @@ def _check_config(provider: ProviderSpec, problems: Problems) -> None:
 
 def _check_auth(auth: Auth, provider: ProviderSpec, problems: Problems) -> None:
     check_rules(auth, problems)
+    if auth.kind == "header" and auth.name is not None:
+        check_header_names([auth.name], place_of(auth, "name"), problems)
     if auth.issuer is not None and auth.issuer not in provider.secrets and provider.type == "rest":
         near = did_you_mean(auth.issuer, provider.secrets)
         problems.error(

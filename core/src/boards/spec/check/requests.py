@@ -1,6 +1,7 @@
 """Requests: one address, one body, and tokens that are there when the request is made."""
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from attrs import evolve
@@ -24,9 +25,10 @@ from boards.spec.model import (
     Upload,
     WebSocket,
 )
-from boards.spec.places import did_you_mean
+from boards.spec.places import Place, Problems, did_you_mean
 
 __all__ = [
+    "check_header_names",
     "check_output_request",
     "check_reconcile",
     "check_request",
@@ -86,6 +88,19 @@ def _check_base(part: RequestSpec | WebSocket, context: Context) -> None:
         context.problems.error(place_of(part, key), f"config has no {part.base!r}{near}")
 
 
+def check_header_names(names: Iterable[str], place: Place, problems: Problems) -> None:
+    """Note the names that no header can have: a client refuses to send them."""
+    for name in names:
+        if not _HEADER.fullmatch(name) and "${" not in name:  # which the reader tells
+            problems.error(
+                place.at(name), f"a header's name has letters, digits and '-', not {name!r}"
+            )
+
+
+_HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+"""A token, as RFC 9110 has it."""
+
+
 def check_request(request: RequestSpec | None, context: Context) -> None:
     """Note what is wrong with a request; None is nothing to check."""
     if request is None:
@@ -93,6 +108,7 @@ def check_request(request: RequestSpec | None, context: Context) -> None:
     check_shape(request, context)
     for template in (request.path, request.url):
         check_template(template, context, text=True)
+    check_header_names(request.headers, place_of(request, "headers"), context.problems)
     for texts in (request.query, request.headers, request.form or {}):
         for template in texts.values():
             check_template(template, context, text=True)

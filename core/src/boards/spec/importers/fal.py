@@ -216,12 +216,7 @@ def _fixtures(
     gives: Mapping[str, Any],
     notes: Notes,
 ) -> list[dict[str, Any]]:
-    example = {
-        one.key: one.schema["examples"][0]
-        for one in inputs.given
-        if isinstance(one.schema.get("examples"), list) and one.schema["examples"]
-    }
-    given = inputs.sample(example, notes)
+    given = inputs.sample(inputs.examples(), notes)
     if given is None:
         return []
     url = f"{_QUEUE}/{_app(endpoint)}/requests/{_JOB}"

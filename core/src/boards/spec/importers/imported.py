@@ -1,7 +1,7 @@
 """What an import gives, and the choice of the importer."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from attrs import field, frozen
 
@@ -67,8 +67,15 @@ def import_model(
     if importer not in importers:
         raise SpecError(f"There is no importer {importer!r}; there are {', '.join(importers)}.")
     if not isinstance(document, Mapping):
-        what = "a text" if isinstance(document, str) else f"a Python {type(document).__name__}"
+        what = _KINDS.get(type(document), type(document).__name__)
         if isinstance(document, str) and document.lstrip()[:1] == "<":
             what = "a web page"
-        raise SpecError(f"The document of {name} is {what}, not a JSON object.")
+        of = f"The document of {name}" if name else "The document"
+        raise SpecError(f"{of} is {what}, not a JSON object.")
     return importers[importer](document, provider=provider, name=name, generator=generator)
+
+
+_KINDS: Final = {
+    str: "a text", list: "a list", type(None): "empty", bool: "true or false", int: "a number",
+    float: "a number",
+}  # fmt: skip

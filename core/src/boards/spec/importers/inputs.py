@@ -101,6 +101,14 @@ class Inputs:
             **self.constraints,
         }
 
+    def examples(self) -> dict[str, Any]:
+        """The first example that each input's own schema has, by the provider's names."""
+        return {
+            one.key: one.schema["examples"][0]
+            for one in self.given
+            if isinstance(one.schema.get("examples"), list) and one.schema["examples"]
+        }
+
     def sample(self, example: Any, notes: Notes) -> dict[str, Any] | None:
         """An input that fits: the document's example as far as it does, and what is required.
 

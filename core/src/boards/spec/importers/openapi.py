@@ -162,9 +162,14 @@ def _require_openapi(document: Mapping[str, Any]) -> None:
             remedy="Convert it first, for example with swagger2openapi.",
         )
     version = document.get("openapi")
-    if not isinstance(version, str) or not version.startswith("3."):
-        what = f"its version is {version!r}" if version is not None else "it names no version"
-        raise SpecError(f"This is no OpenAPI 3 document: {what}.")
+    if not str(version).startswith("3."):  # 3.1 without quotes is a number in YAML
+        if version is None:
+            raise SpecError(
+                "This is no OpenAPI 3 document: it names no version.",
+                remedy="One begins with its version, such as openapi: 3.1.0, "
+                "and has info and paths.",
+            )
+        raise SpecError(f"This is no OpenAPI 3 document: its version is {version!r}.")
     if not isinstance(document.get("paths"), Mapping) or not document["paths"]:
         raise SpecError("This OpenAPI document has no paths: there is no operation to import.")
 
@@ -624,12 +629,7 @@ def _fixtures(
     secured: bool,
     notes: Notes,
 ) -> list[dict[str, Any]]:
-    example = {
-        one.key: one.schema["examples"][0]
-        for one in inputs.given
-        if isinstance(one.schema.get("examples"), list) and one.schema["examples"]
-    }
-    given = inputs.sample(example, notes)
+    given = inputs.sample(inputs.examples(), notes)
     if given is None:
         return []
     expect: dict[str, Any] = {"method": submit["method"]}

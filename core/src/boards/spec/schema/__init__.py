@@ -5,6 +5,6 @@ one. It says what can be said of one mapping at a time; what lies between mappin
 scopes, the input schema) is told by the checker.
 """
 
-from boards.spec.schema.language import SCHEMA_DRAFT, language_schema
+from boards.spec.schema.language import SCHEMA_DRAFT, document_schema, language_schema
 
-__all__ = ["SCHEMA_DRAFT", "language_schema"]
+__all__ = ["SCHEMA_DRAFT", "document_schema", "language_schema"]

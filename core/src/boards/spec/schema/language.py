@@ -30,7 +30,7 @@ from boards.spec.model import (
 from boards.spec.schema.bodies import BODY, PATH, PREDICATE, TEXT, body_definitions
 from boards.spec.schema.values import Json, closed, reference, value_schema
 
-__all__ = ["SCHEMA_DRAFT", "language_schema"]
+__all__ = ["SCHEMA_DRAFT", "document_schema", "language_schema"]
 
 SCHEMA_DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 
@@ -38,6 +38,18 @@ SCHEMA_DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 def language_schema() -> Json:
     """The JSON Schema (draft-07) of a file of the generator language."""
     return _Language().schema()
+
+
+def document_schema(title: str, key: str, model: type) -> Json:
+    """The JSON Schema (draft-07) of a document with one key, whose value is of a model class."""
+    language = _Language()
+    properties = {"spec": {"const": SPEC_VERSION}, key: language.of(Shape(model))}
+    return {
+        "$schema": SCHEMA_DRAFT,
+        "title": title,
+        **closed(properties, [key]),
+        "definitions": language.definitions,
+    }
 
 
 _SWITCH: Final = ("name", "provider")

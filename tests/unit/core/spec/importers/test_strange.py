@@ -70,8 +70,8 @@ def properties(found: Imported) -> dict[str, Any]:
 
 REFUSED = [
     ("cog", "<!doctype html><html>", "a web page"),
-    ("cog", [], "a Python list"),
-    ("cog", None, "NoneType"),
+    ("cog", [], "is a list, not a JSON object"),
+    ("cog", None, "is empty, not a JSON object"),
     ("cog", {}, "no model of Replicate"),
     ("cog", {"detail": "Model not found: a/b"}, "Model not found"),
     ("cog", {"latest_version": None}, "has no version"),
@@ -90,7 +90,7 @@ REFUSED = [
     ("openapi", {"swagger": "2.0", "paths": {"/a": {}}}, "Swagger 2.0"),
     ("openapi", {}, "names no version"),
     ("openapi", {"openapi": "4.0.0", "paths": {"/a": {}}}, "'4.0.0'"),
-    ("openapi", {"openapi": 3.0, "paths": {"/a": {}}}, "3.0"),
+    ("openapi", {"openapi": 4.0, "paths": {"/a": {}}}, "4.0"),
     ("openapi", {"openapi": "3.0.0", "paths": {}}, "no paths"),
     ("openapi", {"openapi": "3.0.0", "paths": {"/a": {"get": {}}, "/b": 3}}, "no operation"),
     ("nothing", {}, "no importer 'nothing'"),
@@ -119,6 +119,13 @@ def test_texts_that_are_no_document_are_refused(text: str, told: str) -> None:
     """Before anything is built of them."""
     with pytest.raises(SpecError, match=told):
         parse_document(text, "it")
+
+
+def test_a_version_that_yaml_takes_for_a_number_is_one() -> None:
+    """``openapi: 3.1`` is what people write."""
+    document = parse_document("openapi: 3.1\npaths: {/a: {get: {operationId: a}}}", "it")
+    imported = import_model("openapi", document, provider="acme", name="a")
+    assert imported.document["execution"]["submit"]["path"] == "/a"
 
 
 def test_yaml_is_read_as_json_would_be() -> None:

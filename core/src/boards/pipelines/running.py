@@ -1,0 +1,291 @@
+"""Driving runs: each look at one does what is next, and each look is safe to repeat.
+
+A step is an ordinary generation with a dedupe key of its run and its name. It is begun in this
+order: its id is committed with the step, then it is created under its key. So a crash between the
+two begins it again under the same key, and nothing is paid for twice.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import evolve
+
+from boards.choosing import Options, Prepared
+from boards.errors import BoardsError, ConflictError, Failure, InvalidInputError, NotFoundError
+from boards.events import Happening
+from boards.generations import Generation
+from boards.logs import Logger
+from boards.pipelines.deciding import changed, next_moves
+from boards.pipelines.model import PipelineSpec
+from boards.pipelines.reader import from_document
+from boards.pipelines.rendering import render, scope_of, wanted
+from boards.runner import Again, Done
+from boards.runner.embedded import EmbeddedRunner
+from boards.runs import PipelineRun, StepRun
+from boards.store.pipelines import RunChange, RunStore
+
+if TYPE_CHECKING:
+    from boards.engine.engine import Engine
+
+__all__ = ["Conductor", "dedupe_key"]
+
+_log = Logger("boards.pipelines")
+
+_PREFIX: Final = "pipeline:"
+_AFTER_TROUBLE: Final = 15.0
+"""Seconds before a run is looked at again that a fault of this machine holds up."""
+_NO_ROOM: Final = 1.0
+"""Seconds before a step is begun again while its owner has as many generations as are allowed."""
+
+Prepare = Callable[[str, Mapping[str, Any], Options], Awaitable[Prepared]]
+"""Makes a generation of a name and an input, ready to be committed."""
+
+
+def dedupe_key(run_id: str, step: str) -> str:
+    """The key under which a step's generation is created."""
+    return f"{_PREFIX}{run_id}:{step}"
+
+
+class Conductor:
+    """Drives the runs of one store while this process owns that.
+
+    Args:
+        engine: Runs the generations.
+        runs: The truth.
+        prepare: Makes a step's generation.
+    """
+
+    def __init__(self, engine: "Engine", runs: RunStore, prepare: Prepare) -> None:
+        self._engine = engine
+        self._runs = runs
+        self._prepare = prepare
+        self._runner = EmbeddedRunner()
+        self._specs: dict[str, PipelineSpec] = {}
+        self._seen: dict[str, bool] = {}
+        self._news: dict[str, set[asyncio.Event]] = {}
+        self._troubles: dict[str, BoardsError] = {}
+
+    async def open(self) -> None:
+        """Take up what is live, if this process drives, now or later."""
+        self._runner.start(self.drive)
+        self._engine.store.subscribe(self._committed)
+        self._engine.follow(self._look)
+        await self._look()
+
+    async def close(self) -> None:
+        """Begin nothing new."""
+        await self._runner.stop()
+
+    # Drive
+
+    async def _look(self) -> None:
+        """Take up runs that others started or canceled, and tell those who wait."""
+        if self._engine.driving:
+            live = dict(await self._runs.live())
+            for run_id, canceling in live.items():
+                if self._seen.get(run_id) is not canceling:
+                    self._runner.wake(run_id)
+            self._seen = live
+        for run_id in list(self._news):
+            self._tell(run_id)
+
+    def _committed(self, generation: Generation, _happenings: Sequence[Happening]) -> None:
+        """Told by the store after each commit of this process."""
+        key = generation.dedupe_key
+        if key is None or not key.startswith(_PREFIX):
+            return
+        if generation.final or generation.phase == "unknown":
+            run_id = key.removeprefix(_PREFIX).partition(":")[0]
+            if self._engine.driving:
+                self._runner.wake(run_id)
+            self._tell(run_id)
+
+    def _tell(self, run_id: str) -> None:
+        for event in self._news.get(run_id, ()):
+            event.set()
+
+    async def drive(self, run_id: str) -> Again | Done:
+        """Take a run as far as it goes now; idempotent, and safe to call from anywhere."""
+        try:
+            again = await self._move_on(run_id)
+        except BoardsError as error:
+            _log.warning("a run is held up", run=run_id, error=error.message)
+            self._troubles[run_id] = error
+            self._tell(run_id)
+            return Again(time.time() + _AFTER_TROUBLE)
+        self._troubles.pop(run_id, None)
+        return again
+
+    async def _move_on(self, run_id: str) -> Again | Done:
+        while True:
+            run = await self._runs.get(run_id)
+            if run is None or run.final or not self._engine.driving:
+                self._specs.pop(run_id, None)
+                return Done()
+            spec = self._specs.get(run_id) or from_document(run.document)
+            self._specs[run_id] = spec
+            moves = next_moves(spec, run)
+            for generation in moves.cancel:
+                await self._engine.cancel(generation.id)
+            if (moves.run.status, expect := changed(run, moves.run)) != (run.status, {}):
+                if not await self._commit(moves.run, expect):
+                    return Again(time.time() + _AFTER_TROUBLE)  # another process owns the store
+                continue
+            if not moves.begin:
+                return Done()  # until a generation ends
+            begun = [self._begin(spec, moves.run, step) for step in moves.begin]
+            outcomes = await asyncio.gather(*begun, return_exceptions=True)
+            for outcome in outcomes:
+                if isinstance(outcome, BaseException) and not isinstance(outcome, ConflictError):
+                    raise outcome
+            if not all(outcomes):
+                return Again(time.time() + _AFTER_TROUBLE)  # another process owns the store
+            if any(isinstance(outcome, ConflictError) for outcome in outcomes):
+                return Again(time.time() + _NO_ROOM)
+
+    async def _commit(self, run: PipelineRun, expect: Mapping[str, Any]) -> bool:
+        applied = await self._runs.change(RunChange(run, dict(expect)))
+        self._tell(run.id)
+        return applied
+
+    async def _begin(self, spec: PipelineSpec, run: PipelineRun, step: StepRun) -> bool:
+        """Begin a step: skip it, fail it, or have its generation driven.
+
+        Returns:
+            False if this process does not own the store any more: nothing was begun.
+        """
+        says = spec.steps[step.name]
+        options = Options(dedupe_key=dedupe_key(run.id, step.name), priority=run.priority)
+        try:
+            scope = await scope_of(says, run, self._engine.storage)
+            if not wanted(says, scope):
+                skipped = evolve(step, status="skipped", reason="its condition does not hold")
+                return await self._commit_step(run, step, skipped)
+            prepared = await self._prepare(says.generator, render(says, scope), options)
+        except InvalidInputError as error:
+            flaws = "; ".join(str(one) for one in error.problems)
+            failure = Failure("invalid_input", f"{error.message} {flaws}".rstrip(), error.remedy)
+            return await self._commit_step(run, step, evolve(step, status="failed", error=failure))
+        id_ = step.generation_id or prepared.generation.id
+        begun = evolve(step, status="running", generation_id=id_)
+        if step.generation_id is None and not await self._commit_step(run, step, begun):
+            return False
+        generation = evolve(prepared.generation, id=id_, owner=run.owner)
+        created = await self._engine.create(evolve(prepared, generation=generation))
+        self._tell(run.id)
+        if created.id == id_:
+            return True
+        return await self._commit_step(run, begun, evolve(begun, generation_id=created.id))
+
+    async def _commit_step(self, run: PipelineRun, before: StepRun, after: StepRun) -> bool:
+        return await self._commit(_with(run, after), {before.name: before.status})
+
+    # For callers
+
+    async def start(self, run: PipelineRun) -> PipelineRun:
+        """Commit a run and have it driven; or the run that has its dedupe key."""
+        created = await self._runs.create(run)
+        if self._engine.driving and created.id == run.id:
+            self._seen[run.id] = False
+            self._runner.wake(run.id)
+        return created
+
+    async def get(self, run_id: str) -> PipelineRun:
+        """A run by its id, or by the beginning of it.
+
+        Raises:
+            NotFoundError: There is none, or several begin so.
+        """
+        found = await self._runs.get(run_id)
+        if found is not None:
+            return found
+        candidates = await self._runs.find(run_id) if run_id else []
+        if len(candidates) == 1:
+            return await self._runs.get(candidates[0].id) or candidates[0]
+        what = "Several runs begin" if candidates else "There is no run of a pipeline that begins"
+        raise NotFoundError(
+            f"{what} with {run_id!r}.",
+            suggestions=[one.id for one in candidates],
+            remedy="List them with: boards runs",
+        )
+
+    async def watch(self, run_id: str) -> AsyncIterator[PipelineRun]:
+        """A run as it is, and again whenever one of its steps moved, until it ends.
+
+        It also ends while all that the run waits for is a decision: see ``boards resolve``.
+
+        Raises:
+            BoardsError: A fault of this machine holds it up; it is not lost.
+        """
+        event = asyncio.Event()
+        events = self._news.setdefault(run_id, set())
+        events.add(event)
+        before: PipelineRun | None = None
+        try:
+            while True:
+                event.clear()
+                run = await self.get(run_id)
+                if run != before:
+                    before = run
+                    yield run
+                if run.final or run.unresolved:
+                    return
+                await self._news_or_fault(run, event)
+        finally:
+            events.discard(event)
+            if not events:
+                self._news.pop(run_id, None)
+
+    async def _news_or_fault(self, run: PipelineRun, event: asyncio.Event) -> None:
+        """Wait until something happened to a run; raise what holds it, or a step of it, up."""
+        if run.id in self._troubles:
+            raise self._troubles[run.id]
+        live = [
+            step.generation
+            for step in run.steps
+            if step.status == "running" and step.generation and step.generation.phase != "unknown"
+        ]
+        news = asyncio.create_task(event.wait())
+        ends = {asyncio.create_task(self._engine.wait(one)) for one in live}
+        pending: set[asyncio.Task[Any]] = {news, *ends}
+        try:
+            while not news.done():
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for one in done:
+                    one.result()
+        finally:
+            for one in (news, *ends):
+                one.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.gather(news, *ends, return_exceptions=True)
+
+    async def wait(self, run_id: str) -> PipelineRun:
+        """The run when it ended, however it ended, or when it waits for a decision alone."""
+        run = await self.get(run_id)
+        async for one in self.watch(run.id):
+            run = one
+        return run
+
+    async def cancel(self, run_id: str) -> PipelineRun:
+        """Wish a run canceled; its owner cancels what is under way."""
+        run = await self.get(run_id)
+        wished = await self._runs.wish_cancel(run.id)
+        if wished is not None and self._engine.driving:
+            self._seen[run.id] = True
+            self._runner.wake(run.id)
+        self._tell(run.id)
+        return wished or await self.get(run.id)
+
+    async def list(self, **given: Any) -> list[PipelineRun]:
+        """Runs, newest first, without generations."""
+        return await self._runs.list(**given)
+
+
+def _with(run: PipelineRun, step: StepRun) -> PipelineRun:
+    """The run with one step as it is afterwards."""
+    steps = tuple(step if one.name == step.name else one for one in run.steps)
+    status = "running" if run.status == "queued" else run.status
+    return evolve(run, steps=steps, status=status)

@@ -1,0 +1,691 @@
+"""Edges of the engine: what comes at the wrong moment, twice, or not at all."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from boards import Boards
+from boards.adapters import Adapter, Job
+from boards.engine import limits, machine, sse, waiting
+from boards.errors import BoardsError, GenerationFailedError, StorageError
+from boards.generations import Generation
+from boards.runner import embedded
+from boards.spec.replies import Found
+from boards.storage.local import LocalStorage
+from tests.integration.acme import Acme, drop
+from tests.integration.conftest import Open
+from tests.integration.test_listening import SOCKET, STREAM, _sockets
+from tests.integration.test_webhooks import PUBLIC, SLOW, WEBHOOK, call, signed, submitted, token_of
+
+HERE = "tests.integration.test_engine_edges"
+
+
+async def until(true: Callable[[], Any], seconds: float = 5.0) -> None:
+    """Wait until something holds."""
+    async with asyncio.timeout(seconds):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
+async def phase(boards: Boards, generation: Generation, wanted: str) -> Generation:
+    """The generation once it is in a phase."""
+    async with asyncio.timeout(5):
+        while (now := await boards.get(generation.id)).phase != wanted:
+            await asyncio.sleep(0.01)
+    return now
+
+
+async def ended(boards: Boards, generation: Generation, seconds: float = 5.0) -> Generation:
+    """The generation at its end, which comes soon."""
+    async with asyncio.timeout(seconds):
+        return await boards.wait(generation.id)
+
+
+# Webhooks at the wrong moment
+
+
+async def test_a_call_during_the_submit_is_not_lost_with_the_submits_answer(
+    acme: Acme, open_boards: Open
+) -> None:
+    """The provider called back before its answer was lost: the job is known, not ``unknown``."""
+    told, calls = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: web.Request) -> web.StreamResponse:
+        await acme.submit(request)
+        told.set()
+        await calls.wait()
+        return await drop(request)
+
+    acme.answers["submit"] = slow
+    async with open_boards(
+        provider={"webhook": WEBHOOK}, execution=SLOW, webhook_url=PUBLIC
+    ) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        await told.wait()
+        body = call(acme)
+        acme.jobs["job-1"]["polls"] = 5
+        await boards.receive_webhook("acme", signed(body), body, await token_of(acme))
+        calls.set()
+        async with asyncio.timeout(5):
+            async for event in boards.events(generation.id):
+                if event.type == "succeeded":
+                    break
+        assert (await boards.get(generation.id)).provider_job_id == "job-1"
+    assert acme.counts["submit"] == 1
+
+
+async def test_a_call_whose_proof_takes_long_meets_the_generation_as_it_is_then(
+    acme: Acme, open_boards: Open
+) -> None:
+    """It became ``unknown`` while the secret was fetched: the call resolves it all the same."""
+    asked, go = asyncio.Event(), asyncio.Event()
+    secret = acme.secret
+
+    async def slow(request: web.Request) -> web.StreamResponse:
+        asked.set()
+        await go.wait()
+        return await secret(request)
+
+    dropping = asyncio.Event()
+
+    async def lost(request: web.Request) -> web.StreamResponse:
+        await acme.submit(request)
+        await dropping.wait()
+        return await drop(request)
+
+    acme.answers["secret"], acme.answers["submit"] = slow, lost
+    async with open_boards(
+        provider={"webhook": WEBHOOK}, execution=SLOW, webhook_url=PUBLIC
+    ) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        await until(lambda: acme.jobs)
+        body = call(acme)
+        taking = asyncio.create_task(
+            boards.receive_webhook("acme", signed(body), body, await token_of(acme))
+        )
+        await asked.wait()
+        dropping.set()
+        await phase(boards, generation, "unknown")
+        go.set()
+        await taking
+        acme.jobs["job-1"]["polls"] = 5
+        await phase(boards, generation, "succeeded")
+
+
+async def test_the_same_words_from_an_unsigned_call_wake_each_time(
+    acme: Acme, open_boards: Open
+) -> None:
+    """Where a call means no more than: ask, an equal one is not taken for a replay."""
+    webhook = {"verify": {"kind": "none"}, "then": "poll"}
+    async with open_boards(
+        provider={"webhook": webhook}, execution=SLOW, webhook_url=PUBLIC
+    ) as boards:
+        generation = await submitted(boards)
+        token = await token_of(acme)
+        await boards.receive_webhook("acme", {}, b"{}", token)
+        await until(lambda: acme.counts["poll"] == 1)
+        await boards.receive_webhook("acme", {}, b"{}", token)
+        assert (await ended(boards, generation)).status == "succeeded"
+
+
+# Manners
+
+
+async def test_a_probe_that_never_asked_does_not_keep_the_provider_shut(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A submit that is vetoed at the half-open gate says nothing: the next one probes."""
+    monkeypatch.setattr(limits, "_COOL_DOWN", (0.05, 0.1))
+    monkeypatch.setattr(limits, "_PROBE", 0.05)
+    breaker = limits.Breaker()
+    for _ in range(5):
+        breaker.failed()
+    await asyncio.sleep(0.06)
+    assert breaker.wait == 0
+    breaker.begin()
+    assert breaker.wait > 0
+    await asyncio.sleep(0.06)
+    assert breaker.wait == 0
+
+
+def test_failures_of_what_was_under_way_do_not_open_the_breaker_for_longer() -> None:
+    """Twenty requests fail at once: that is one outage, not sixteen."""
+    breaker = limits.Breaker()
+    for _ in range(20):
+        breaker.failed()
+    assert breaker.wait <= limits._COOL_DOWN[0]
+
+
+async def test_what_waits_out_a_pause_is_canceled_at_once(acme: Acme, open_boards: Open) -> None:
+    """The provider asked to wait half a minute; a wish to cancel does not."""
+
+    async def busy(_request: web.Request) -> web.StreamResponse:
+        return web.json_response({}, status=429, headers={"Retry-After": "30"})
+
+    acme.answers["submit"] = busy
+    async with open_boards() as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        async for event in boards.events(generation.id):
+            if event.type == "retrying":
+                break
+        await boards.cancel(generation.id)
+        assert (await ended(boards, generation, 2)).status == "canceled"
+
+
+async def test_a_provider_that_asks_to_wait_no_time_is_not_asked_in_a_hurry(
+    acme: Acme, open_boards: Open
+) -> None:
+    """``Retry-After: 0`` is no licence for a loop."""
+
+    async def busy(_request: web.Request) -> web.StreamResponse:
+        return web.json_response({}, status=429, headers={"Retry-After": "0"})
+
+    acme.answers["poll"] = busy
+    async with open_boards() as boards:
+        await submitted(boards)
+        await asyncio.sleep(1.0)
+        assert 1 <= acme.counts["poll"] < 5
+
+
+@pytest.mark.parametrize("why", ["told to wait", "polled rarely"])
+async def test_no_wait_reaches_beyond_the_deadline(
+    acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    """Neither a provider's word nor a rare poll keeps a generation from expiring in time."""
+    monkeypatch.setattr(waiting, "_GRACE", 0.1)
+
+    async def busy(_request: web.Request) -> web.StreamResponse:
+        return web.json_response({}, status=429, headers={"Retry-After": "3600"})
+
+    execution: dict[str, Any] = {"deadline": {"queue": "500ms", "run": "500ms"}}
+    if why == "told to wait":
+        acme.answers["poll"] = busy
+    else:
+        execution["poll"] = {"path": "/jobs/${job.id}", "every": "1h", "max_every": "1h"}
+        acme.polls_needed = 1_000_000
+    async with open_boards(execution=execution) as boards:
+        generation = await submitted(boards)
+        assert (await ended(boards, generation)).phase == "expired"
+
+
+async def test_a_result_is_not_lost_to_an_outage_at_the_deadline(
+    acme: Acme, open_boards: Open
+) -> None:
+    """After a night asleep the first look fails: it is made again before the job is given up."""
+    acme.polls_needed = 0
+    poll = acme.poll
+
+    async def later(request: web.Request) -> web.StreamResponse:
+        return await (drop(request) if acme.counts["poll"] < 4 else poll(request))
+
+    acme.answers["poll"] = later
+    late = {"deadline": {"queue": "300ms", "run": "300ms"}}
+    async with open_boards(execution=late) as boards:
+        generation = await submitted(boards)
+        assert (await ended(boards, generation, 10)).status == "succeeded"
+
+
+# Adapters that raise what nobody expects
+
+
+class Odd(Adapter):
+    """Raises, in the stage that a test names."""
+
+    stage = ""
+    error: BaseException = KeyError("oops acme-secret-key")
+    times = 1_000_000
+
+    def _raise(self, stage: str) -> None:
+        if stage == Odd.stage and Odd.times > 0:
+            Odd.times -= 1
+            raise Odd.error
+
+    async def authenticate(self, request: Any) -> Any:
+        self._raise("authenticate")
+        return await super().authenticate(request)
+
+    async def prepare(self, job: Job, request: Any) -> Any:
+        self._raise("prepare")
+        return await super().prepare(job, request)
+
+    async def submit(self, job: Job, request: Any) -> Any:
+        self._raise("submit")
+        return await super().submit(job, request)
+
+    async def reconcile(self, job: Job) -> Any:
+        self._raise("reconcile")
+        return await super().reconcile(job)
+
+    async def status(self, job: Job) -> Any:
+        self._raise("status")
+        return await super().status(job)
+
+    async def result(self, job: Job, told: Any) -> Any:
+        self._raise("result")
+        return await super().result(job, told)
+
+    async def outputs(self, job: Job, told: Any) -> list[Found]:
+        self._raise("outputs")
+        return await super().outputs(job, told)
+
+    async def cancel(self, job: Job) -> None:
+        self._raise("cancel")
+        await super().cancel(job)
+
+
+@pytest.fixture
+def odd(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The provider with that adapter; and what is tried again is tried soon."""
+    monkeypatch.setattr(Odd, "times", 1_000_000)
+    monkeypatch.setattr(embedded, "_AFTER_A_BUG", 0.1)
+    monkeypatch.setattr(waiting, "_GRACE", 0.5)
+    return {"adapter": f"{HERE}:Odd"}
+
+
+SOON = {"deadline": {"queue": "700ms", "run": "700ms"}}
+
+
+@pytest.mark.parametrize("stage", ["status", "result", "outputs"])
+async def test_an_adapter_that_always_raises_ends_at_the_deadline_and_says_why(
+    acme: Acme, open_boards: Open, odd: dict[str, Any], monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    """It is retried, every time with an event that tells the mistake, then it expires."""
+    monkeypatch.setattr(Odd, "stage", stage)
+    async with open_boards(provider=odd, execution=SOON) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        assert (await ended(boards, generation, 8)).phase == "expired"
+        events = [event async for event in boards.events(generation.id, follow=False)]
+    reasons = [event.data["reason"] for event in events if event.type == "retrying"]
+    assert any("KeyError" in reason for reason in reasons)
+    assert "acme-secret-key" not in str(events)
+
+
+@pytest.mark.parametrize("stage", ["status", "result", "outputs"])
+async def test_an_adapter_that_raises_once_loses_nothing(
+    acme: Acme, open_boards: Open, odd: dict[str, Any], monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    """The next look finds the result."""
+    monkeypatch.setattr(Odd, "stage", stage)
+    monkeypatch.setattr(Odd, "times", 1)
+    async with open_boards(provider=odd) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        assert (await ended(boards, generation)).status == "succeeded"
+    assert acme.counts["submit"] == 1
+
+
+async def test_an_adapter_that_raises_before_the_submit_fails_at_once(
+    acme: Acme, open_boards: Open, odd: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was sent, nothing is charged, and the caller is told."""
+    monkeypatch.setattr(Odd, "stage", "prepare")
+    async with open_boards(provider=odd) as boards:
+        async with asyncio.timeout(5):
+            with pytest.raises(GenerationFailedError, match="KeyError") as caught:
+                await boards.generate("draw", prompt="a cat")
+    assert caught.value.failure.maybe_charged is False
+    assert "acme-secret-key" not in str(caught.value)
+    assert acme.counts["submit"] == 0
+
+
+async def test_an_adapter_whose_cancel_raises_does_not_keep_a_late_job_alive(
+    acme: Acme, open_boards: Open, odd: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deadline counts all the same."""
+    monkeypatch.setattr(Odd, "stage", "cancel")
+    acme.polls_needed = 1_000_000
+    async with open_boards(provider=odd, execution=SOON) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        assert (await ended(boards, generation)).phase == "expired"
+
+
+async def test_an_adapter_whose_reconcile_raises_leaves_the_generation_unknown(
+    acme: Acme, open_boards: Open, odd: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing can be looked up: that is no reason to stay in between forever."""
+    monkeypatch.setattr(Odd, "stage", "reconcile")
+    acme.answers["submit"] = drop
+    async with open_boards(provider=odd) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        assert (await ended(boards, generation, 8)).phase == "unknown"
+
+
+async def test_outputs_that_raise_after_a_synchronous_submit_fail_it_once(
+    acme: Acme, open_boards: Open, odd: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was paid for: it is not submitted again, nor called unknown."""
+    monkeypatch.setattr(Odd, "stage", "outputs")
+    async with open_boards(provider=odd, synchronous=True) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        now = await ended(boards, generation)
+    assert (now.phase, acme.counts["submit"]) == ("failed", 1)
+    assert now.error is not None
+    assert now.error.maybe_charged
+
+
+@pytest.mark.parametrize("stage", ["status", "submit"])
+async def test_a_cancellation_out_of_an_adapter_does_not_stop_the_drive(
+    acme: Acme, open_boards: Open, odd: dict[str, Any], monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    """An adapter's own task was canceled, not ours: the generation is driven on."""
+    monkeypatch.setattr(Odd, "stage", stage)
+    monkeypatch.setattr(Odd, "error", asyncio.CancelledError())
+    monkeypatch.setattr(Odd, "times", 1)
+    wanted = "succeeded" if stage == "status" else "unknown"
+    async with open_boards(provider=odd) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        assert (await ended(boards, generation)).phase == wanted
+
+
+# Local faults
+
+
+class Full(LocalStorage):
+    """A disk that is full for a while."""
+
+    faults = 0
+
+    def writer(self) -> Any:
+        if Full.faults > 0:
+            Full.faults -= 1
+            raise StorageError("The disk is full.")
+        return super().writer()
+
+
+async def test_a_full_disk_does_not_lose_what_a_websocket_told(
+    acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    """The frame with the result comes once: it is kept until the disk has room."""
+    monkeypatch.setattr(machine, "_AFTER_TROUBLE", 0.1)
+    monkeypatch.setattr(Full, "faults", 1)
+    sent = 0
+
+    async def once(request: web.Request) -> web.StreamResponse:
+        nonlocal sent
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.receive_json()
+        task = (await socket.receive_json())["task"]
+        await socket.send_json({"data": [{"task": task, "status": "queued"}]})
+        sent += 1
+        await socket.send_json({"data": [{"task": task, "status": "done", "text": "aGVsbG8="}]})
+        await socket.receive()
+        return socket
+
+    acme.answers["socket"] = once
+    inline = {**SOCKET, "extract": {"outputs": [{"from": "body.data[*].text", "as": "base64"}]}}
+    storage = Full(tmp_path / "files")
+    async with open_boards(provider=_sockets(acme), execution=inline, storage=storage) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        await phase(boards, generation, "succeeded")
+    assert (sent, Full.faults) == (1, 0)
+
+
+async def test_a_full_disk_does_not_lose_a_synchronous_reply(
+    acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    """The answer has been paid for, and is kept until the disk has room."""
+    monkeypatch.setattr(machine, "_AFTER_TROUBLE", 0.1)
+    monkeypatch.setattr(Full, "faults", 1)
+
+    async def inline(_request: web.Request) -> web.StreamResponse:
+        return web.json_response({"bytes": "aGVsbG8="})
+
+    acme.answers["submit"] = inline
+    execution = {"extract": {"outputs": [{"from": "body.bytes", "as": "base64"}]}}
+    storage = Full(tmp_path / "files")
+    async with open_boards(execution=execution, synchronous=True, storage=storage) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        assert (await phase(boards, generation, "succeeded")).artifacts
+    assert (acme.counts["submit"], Full.faults) == (1, 0)
+
+
+async def test_a_result_that_a_stream_announced_is_asked_for_until_it_comes(
+    acme: Acme, open_boards: Open
+) -> None:
+    """Without a poll nothing else says again that the job is done."""
+    result, events = acme.result, acme.events
+
+    async def busy(request: web.Request) -> web.StreamResponse:
+        if acme.counts["result"] < 3:
+            return web.json_response({}, status=503)
+        return await result(request)
+
+    async def only_once(request: web.Request) -> web.StreamResponse:
+        return await (events(request) if acme.counts["events"] == 1 else drop(request))
+
+    acme.answers["result"], acme.answers["events"] = busy, only_once
+    async with open_boards(execution={"stream": STREAM, "poll": None}) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        assert (await ended(boards, generation, 8)).status == "succeeded"
+
+
+# Decisions and ends
+
+
+async def test_a_process_that_does_not_drive_says_that_it_cannot_decide(
+    acme: Acme, open_boards: Open
+) -> None:
+    """A decision that changes nothing is not taken for one."""
+    acme.answers["submit"] = drop
+    async with open_boards() as worker, open_boards(drive=False) as other:
+        generation = await worker.submit("draw", prompt="a cat")
+        assert (await ended(worker, generation)).phase == "unknown"
+        with pytest.raises(BoardsError, match="drive"):
+            await other.resolve(generation.id)
+        assert (await worker.get(generation.id)).phase == "unknown"
+
+
+async def test_who_waits_and_who_watches_is_told_that_boards_closes(
+    acme: Acme, open_boards: Open
+) -> None:
+    """Neither hangs, and neither takes it for a cancellation of its own."""
+    acme.polls_needed = 1_000_000
+
+    async def watch(boards: Boards, id_: str) -> None:
+        async for _ in boards.events(id_):
+            pass
+
+    async with open_boards() as boards:
+        generation = await submitted(boards)
+        waiter = asyncio.create_task(boards.wait(generation.id))
+        watcher = asyncio.create_task(watch(boards, generation.id))
+        await asyncio.sleep(0.05)
+    _done, pending = await asyncio.wait([waiter, watcher], timeout=2)
+    assert not pending
+    for task in (waiter, watcher):
+        assert not task.cancelled()
+        assert isinstance(task.exception(), BoardsError)
+
+
+async def test_closing_does_not_wait_for_a_download(acme: Acme, open_boards: Open) -> None:
+    """The result of a synchronous submit is announced; the next process fetches it."""
+    stalled = asyncio.Event()
+
+    async def now(_request: web.Request) -> web.StreamResponse:
+        return web.json_response({"images": [{"url": f"{acme.url}/files/a.png"}], "seed": 1})
+
+    async def stall(request: web.Request) -> web.StreamResponse:
+        stalled.set()
+        await asyncio.sleep(30)
+        return await acme.file(request)
+
+    acme.answers["submit"], acme.answers["file"] = now, stall
+    async with asyncio.timeout(8):
+        async with open_boards(synchronous=True) as boards:
+            generation = await boards.submit("draw", prompt="a cat")
+            await stalled.wait()
+        acme.answers.pop("file")
+        async with open_boards(synchronous=True) as boards:
+            assert (await boards.wait(generation.id)).status == "succeeded"
+    assert acme.counts["submit"] == 1
+
+
+async def test_no_listener_outlives_boards(acme: Acme, open_boards: Open) -> None:
+    """A provider that never closes its websocket, or its stream, holds nothing up."""
+    never = asyncio.Event()
+
+    async def silent(request: web.Request) -> web.StreamResponse:
+        stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await stream.prepare(request)
+        await never.wait()
+        return stream
+
+    acme.answers["events"] = silent
+    before = asyncio.all_tasks()
+    async with open_boards(execution={"stream": {**STREAM, "timeout": "60s"}}) as boards:
+        await submitted(boards)
+        await until(lambda: acme.counts["events"])
+    names = [str(task.get_coro()) for task in asyncio.all_tasks() - before]
+    never.set()
+    assert not [name for name in names if "_listen" in name or "drive" in name]
+
+
+async def test_a_replay_goes_only_where_the_submit_went(acme: Acme, open_boards: Open) -> None:
+    """After a restart with another key it is another account, which does not know the first."""
+    execution: dict[str, Any] = {
+        "submit": {
+            "path": "/jobs",
+            "json": {"prompt": "${input.prompt}"},
+            "capture": {"id": "body.id"},
+            "idempotency": {"header": "Idempotency-Key"},
+        }
+    }
+    acme.answers["submit"] = drop
+    provider = {"retry": {"max": 1, "base": "10s", "cap": "10s"}}
+    async with open_boards(execution=execution, provider=provider) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        await until(lambda: acme.counts["submit"] == 1)
+        await asyncio.sleep(0.1)
+    async with open_boards(
+        execution=execution, provider=provider, environment={"ACME_KEY": "another-account"}
+    ) as boards:
+        assert (await ended(boards, generation)).phase == "unknown"
+    assert acme.counts["submit"] == 1
+
+
+async def test_a_job_whose_generator_can_no_longer_be_asked_does_not_spin(
+    acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new release of the plugin took the poll away while a job ran."""
+    acme.polls_needed = 1_000_000
+    async with open_boards() as boards:
+        generation = await submitted(boards)
+    looks = 0
+    wait = waiting.wait
+
+    async def counted(*given: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        return await wait(*given)
+
+    monkeypatch.setattr(waiting, "wait", counted)
+    async with open_boards(synchronous=True) as boards:
+        await asyncio.sleep(0.5)
+        assert (await boards.get(generation.id)).phase == "waiting"
+    assert looks < 5
+
+
+async def test_a_websocket_that_does_not_say_goodbye_is_left_at_the_end(
+    acme: Acme, open_boards: Open
+) -> None:
+    """The generation has ended, and so does its listener, with Boards at the latest."""
+    never = asyncio.Event()
+
+    async def deaf(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse(autoclose=False)
+        await socket.prepare(request)
+        await socket.receive_json()
+        task = (await socket.receive_json())["task"]
+        url = f"{acme.url}/files/a.png"
+        await socket.send_json({"data": [{"task": task, "status": "queued"}]})
+        await socket.send_json({"data": [{"task": task, "status": "done", "url": url}]})
+        await never.wait()
+        return socket
+
+    acme.answers["socket"] = deaf
+    before = asyncio.all_tasks()
+    began = time.monotonic()
+    async with open_boards(provider=_sockets(acme), execution=SOCKET) as boards:
+        await boards.generate("draw", prompt="a cat")
+    assert time.monotonic() - began < 4
+    names = [str(task.get_coro()) for task in asyncio.all_tasks() - before]
+    never.set()
+    assert not [name for name in names if "_listen" in name]
+
+
+async def test_an_answer_too_deep_to_be_read_is_a_lost_answer(
+    acme: Acme, open_boards: Open
+) -> None:
+    """Whether it was accepted cannot be told: neither failed nor sent again."""
+
+    async def deep(_request: web.Request) -> web.StreamResponse:
+        text = '{"id": ' + "[" * 50_000 + "]" * 50_000 + "}"
+        return web.Response(text=text, content_type="application/json")
+
+    acme.answers["submit"] = deep
+    async with open_boards() as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        assert (await ended(boards, generation)).phase == "unknown"
+    assert acme.counts["submit"] == 1
+
+
+async def test_a_job_that_ends_as_its_submit_is_canceled_is_not_asked_for_twice(
+    acme: Acme, open_boards: Open
+) -> None:
+    """The wish comes while the submit is under way: one job, one cancel, one end."""
+    told, go = asyncio.Event(), asyncio.Event()
+    submit = acme.submit
+    acme.polls_needed = 1_000_000
+
+    async def slow(request: web.Request) -> web.StreamResponse:
+        reply = await submit(request)
+        told.set()
+        await go.wait()
+        return reply
+
+    acme.answers["submit"] = slow
+    async with open_boards() as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        await told.wait()
+        await boards.cancel(generation.id)
+        go.set()
+        assert (await ended(boards, generation)).status == "canceled"
+    assert (acme.counts["submit"], acme.counts["cancel"]) == (1, 1)
+
+
+async def test_an_adapter_that_raises_while_an_output_is_fetched_is_asked_again(
+    acme: Acme, open_boards: Open, odd: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With an event that says why, and the output fetched in the end."""
+    monkeypatch.setattr(Odd, "stage", "authenticate")
+    monkeypatch.setattr(Odd, "times", 0)
+    files = f"{acme.url}/v1/content/1"
+
+    async def result(_request: web.Request) -> web.StreamResponse:
+        Odd.times = 1
+        return web.json_response({"images": [{"url": files}]})
+
+    acme.answers["result"] = result
+    outputs = [{"from": "body.images[*].url", "fetch_auth": "same_origin"}]
+    async with open_boards(provider=odd, execution={"extract": {"outputs": outputs}}) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        assert (await ended(boards, generation)).status == "succeeded"
+        events = [event async for event in boards.events(generation.id, follow=False)]
+    reasons = [event.data["reason"] for event in events if event.type == "retrying"]
+    assert any("KeyError" in reason for reason in reasons)
+
+
+async def test_a_stream_of_heartbeats_is_no_endless_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What bounds one event does not add up over comments."""
+    monkeypatch.setattr(sse, "MAX_EVENT", 50)
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b": still here\n\n"
+        yield b"data: 1\n\n"
+
+    assert [data async for data in sse.data_of(chunks())] == ["1"]

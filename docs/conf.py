@@ -66,8 +66,21 @@ nitpick_ignore = [
     *(
         ("py:class", f"boards.events.{name}Data")
         for name in (
-            "Queued", "Submitting", "Submitted", "Progress", "Log", "Retrying", "Fallback",
-            "Fetching", "Artifact", "No", "Succeeded", "Failed", "Canceled", "Unknown", "Resolved",
+            "Queued",
+            "Submitting",
+            "Submitted",
+            "Progress",
+            "Log",
+            "Retrying",
+            "Fallback",
+            "Fetching",
+            "Artifact",
+            "No",
+            "Succeeded",
+            "Failed",
+            "Canceled",
+            "Unknown",
+            "Resolved",
         )
     ),
     # Type variables.
@@ -75,6 +88,9 @@ nitpick_ignore = [
     ("py:class", "boards.events.Data_co"),
     ("py:class", "boards.testing.emulators.server.E"),
 ]
+
+# ``type[...]`` in a signature is the builtin, though records have attributes of that name.
+suppress_warnings = ["ref.python"]
 
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"

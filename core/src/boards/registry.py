@@ -237,6 +237,13 @@ class Registry:
         why, remedy = (entry.fault if entry is not None else None) or ("", _LIST_GENERATORS)
         if slash and entry is None:
             why = f"no provider is called {provider!r}"
+        if name.endswith((".yaml", ".yml")):
+            why = "a file is no name"
+            remedy = f"For the generators in it, set BOARDS_GENERATORS_CONFIG_PATH={name}"
+        elif name in catalog.providers:
+            why = "that is a provider"
+            remedy = f"List what it has with: boards generators --provider {name}"
+            suggestions = [f"@{name}"]
         return NotFoundError(
             f"There is no generator {name!r}{': ' if why else ''}{why}.{_meant(suggestions)}",
             suggestions=suggestions,

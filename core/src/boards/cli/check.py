@@ -92,7 +92,8 @@ def find_mistakes(session: Session, paths: list[Path]) -> tuple[list[Problem], l
             try:
                 document = yaml.parse(yaml.load(path), str(path), problems)
             except SpecError as error:
-                unreadable += error.problems or (Problem(str(path), f"error: {error.message}"),)
+                told = error.message.removeprefix(f"{path} ")
+                unreadable += error.problems or (Problem(str(path), f"error: {told}"),)
                 continue
             if document is not None and is_pipeline(document):
                 pipelines.append(document)

@@ -382,7 +382,7 @@ class Engine:
                 )
             await self.machine.commit(
                 flight, "waiting", happening, attempt=found,
-                provider_job_id=job, submitted_at=attempt.intent_at,
+                provider_job_id=job, submitted_at=time.time(),
             )  # fmt: skip
         elif resubmit:
             await self.machine.commit(flight, "queued", happening)
@@ -476,7 +476,7 @@ class Engine:
             before,
             phase="waiting",
             provider_job_id=found.provider_job_id,
-            submitted_at=attempt.intent_at,
+            submitted_at=time.time(),
             due_at=time.time(),
         )
         resolved = await self.store.cas(Change("unknown", after, [happening], found, fenced=False))

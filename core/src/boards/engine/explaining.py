@@ -393,6 +393,9 @@ class _Memory:
         return _Writer(self._blobs)
 
     async def read(self, key: str) -> AsyncIterator[bytes]:
+        if key not in self._blobs:
+            told = f"{REFERENCE_PREFIX}{key} is none of the files given here: give its path"
+            raise InvalidInputError("An input file cannot be read.", [Problem("", told)])
         yield self._blobs[key]
 
     async def url(self, _key: str) -> str | None:

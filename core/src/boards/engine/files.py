@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 import mimetypes
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -25,6 +26,8 @@ _EXTENSION_TYPES: Final = {"glb": "model/gltf-binary", "webp": "image/webp"}
 def parse_data_uri(uri: str) -> tuple[bytes, str]:
     """The bytes and the media type of a ``data:`` URI.
 
+    What is written like no media type counts as bytes of any kind: it would stand in headers.
+
     Raises:
         ValueError: It is none.
     """
@@ -34,10 +37,20 @@ def parse_data_uri(uri: str) -> tuple[bytes, str]:
     mime, _, encoding = header[5:].rpartition(";")
     if encoding == "base64":
         try:
-            return base64.b64decode(payload, validate=True), mime.partition(";")[0] or _OCTETS
+            return base64.b64decode(payload, validate=True), _media_type(mime, _OCTETS)
         except binascii.Error as error:
             raise ValueError(f"a data URI with bad base64: {error}") from None
-    return unquote_to_bytes(payload), header[5:].partition(";")[0] or "text/plain"
+    return unquote_to_bytes(payload), _media_type(header[5:], "text/plain")
+
+
+def _media_type(written: str, absent: str) -> str:
+    essence = written.partition(";")[0]
+    if not essence:
+        return absent
+    return essence if _MEDIA_TYPE.fullmatch(essence) else _OCTETS
+
+
+_MEDIA_TYPE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]*/[A-Za-z0-9][A-Za-z0-9.+_-]*")
 
 
 class FileForms:

@@ -67,16 +67,19 @@ class Wording:
         self._urls[content] = url
 
     def data(self, prefix: str, encoded: str, content: bytes) -> str:
-        """Mark the base64 of a file, behind the ``data:...;base64,`` of a data URI or nothing."""
+        """Mark the base64 of a file, behind the ``data:...;base64,`` of a data URI or nothing.
+
+        What is before it stays unmarked: it may be a caller's own text, and is quoted as such.
+        """
         if (url := self._urls.get(content)) is not None:
             fetched = f"$({_fetching(url)} | base64 | tr -d '\\n')"
-            return self.mark(f"{prefix}{_named(url)}", f"{prefix}{fetched}")
+            return f"{prefix}{self.mark(_named(url), fetched)}"
         path = self._paths.get(content)
         name = f" of {path.name}" if path is not None else ""
         rest = "..." if len(encoded) > _SHORT else ""
-        shown = f"{prefix}{encoded[:_SHORT]}{rest} ({size_of(len(content))}{name})"
+        shown = f"{encoded[:_SHORT]}{rest} ({size_of(len(content))}{name})"
         shell = encoded if path is None else f"$(base64 < {_word(path)} | tr -d '\\n')"
-        return self.mark(shown, f"{prefix}{shell}")
+        return f"{prefix}{self.mark(shown, shell)}"
 
     # For people
 

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -78,7 +78,7 @@ def server() -> Iterator[Taker]:
         def log_message(self, *_: object) -> None:
             """Nothing."""
 
-    httpd = HTTPServer(("127.0.0.1", 0), Handler)
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     taker.url = f"http://127.0.0.1:{httpd.server_port}"
     thread = threading.Thread(target=httpd.serve_forever)
     thread.start()
@@ -339,6 +339,28 @@ async def test_a_file_at_an_address_is_named_and_not_fetched(server: Taker, tmp_
     upload = {"accept": ["upload"], "upload": put}
     found = await explain(host(server.url, provider={"files": upload}), prompt="x", image=url)
     assert json.loads(found.steps[0].body or "")["image"] == f"<upload of {url}>"
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
+@pytest.mark.parametrize(
+    "kind", ["$(touch ran)", "`touch ran`", 'image/png";touch ran;"', "a/$HOME"]
+)
+async def test_the_type_of_a_data_uri_is_text_and_no_command(
+    server: Taker, tmp_path: Path, kind: str
+) -> None:
+    """It comes from who gave the input, and arrives as it was given."""
+    uri = f"data:{kind};base64,{base64.b64encode(PNG).decode()}"
+    (step,) = (await explain(host(server.url), prompt="x", image=uri)).steps
+    assert json.loads(step.body or "")["image"].startswith(f"data:{kind};base64,")
+    run(step.curl, tmp_path)
+    assert json.loads(server.taken.pop().body or b"")["image"] == uri
+    assert not (tmp_path / "ran").exists()
+
+
+async def test_an_artifact_that_is_not_here_is_an_error() -> None:
+    """A reference says which file it was, not where it is."""
+    with pytest.raises(InvalidInputError, match=r"artifact:gone\.png is none of the files"):
+        await explain(host(), prompt="x", image="artifact:gone.png")
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")

@@ -153,3 +153,19 @@ def test_mistakes_of_a_generator_and_its_provider_are_told_together(
     told = str(caught.value)
     assert "a.yaml:4:13: error: provider gamma: config lacks base_url" in told
     assert "promt" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "remedy"),
+    [
+        ("specs/flux.yaml", "a file is no name", "BOARDS_GENERATORS_CONFIG_PATH=specs/flux.yaml"),
+        ("beta", "that is a provider. Did you mean @beta?", "boards generators --provider beta"),
+    ],
+)
+def test_what_is_no_generators_name_is_told_for_what_it_is(
+    registry: Registry, name: str, told: str, remedy: str
+) -> None:
+    """A file, and a provider."""
+    with pytest.raises(NotFoundError, match=told) as caught:
+        registry.resolve(name)
+    assert remedy in caught.value.remedy

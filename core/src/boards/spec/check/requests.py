@@ -25,7 +25,7 @@ from boards.spec.model import (
     Upload,
     WebSocket,
 )
-from boards.spec.places import Place, Problems, did_you_mean
+from boards.spec.places import MappingPlace, Place, Problems, did_you_mean
 
 __all__ = [
     "check_header_names",
@@ -92,9 +92,8 @@ def check_header_names(names: Iterable[str], place: Place, problems: Problems) -
     """Note the names that no header can have: a client refuses to send them."""
     for name in names:
         if not _HEADER.fullmatch(name) and "${" not in name:  # which the reader tells
-            problems.error(
-                place.at(name), f"a header's name has letters, digits and '-', not {name!r}"
-            )
+            at = place.keys.get(name, place) if isinstance(place, MappingPlace) else place
+            problems.error(at, f"a header's name has letters, digits and '-', not {name!r}")
 
 
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")

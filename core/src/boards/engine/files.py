@@ -2,8 +2,8 @@
 
 import base64
 import binascii
-import re
 import mimetypes
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes

@@ -100,7 +100,9 @@ def sinks(request: pytest.FixtureRequest, capfd: pytest.CaptureFixture[str]) -> 
         render = structlog.processors.JSONRenderer(default=repr)
         structlog.configure([*common, frames, render, sinks.log])
     elif request.param == "console":
-        structlog.configure([*common, structlog.dev.ConsoleRenderer(), sinks.log])
+        # Older versions warn of tracebacks that come as text, unless they are to be plain.
+        plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        structlog.configure([*common, plain, sinks.log])
     yield sinks
     structlog.reset_defaults()
     root.removeHandler(handler)

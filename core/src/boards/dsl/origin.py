@@ -124,9 +124,16 @@ def class_statement() -> FrameType:
     Between are those of other classes that it inherits from, such as ``Generic``.
     """
     frame = sys._getframe(1)
-    while frame.f_code.co_name == "__init_subclass__" and frame.f_back is not None:
+    while _passes_on(frame) and frame.f_back is not None:
         frame = frame.f_back
     return frame
+
+
+def _passes_on(frame: FrameType) -> bool:
+    """Whether a frame is an ``__init_subclass__``; from Python 3.12 on, Generic's is a function."""
+    if frame.f_code.co_name == "__init_subclass__":
+        return True
+    return frame.f_globals.get("__name__") == "typing"
 
 
 def site_of(frame: FrameType) -> CallSite:

@@ -54,12 +54,14 @@ class Facts:
 
 
 async def facts_of(storage: Storage, blob: Blob, mime: str) -> Facts:
-    """The facts of a blob, found off the event loop.
+    """The facts of a blob: of most images from its first bytes, of the rest off the event loop.
 
     Of a storage that keeps no files only the first MiB is looked at.
     """
     if mime not in _IMAGES and mime not in _VIDEOS and not mime.startswith("audio/"):
         return Facts()
+    if mime in _IMAGES and (told := facts(io.BytesIO(blob.head), blob.size, mime)).width:
+        return told  # most images tell their size in the first bytes, which are at hand
     try:
         source = storage.path(blob.key) or await _beginning(storage, blob.key)
     except StorageError:

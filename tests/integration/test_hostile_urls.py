@@ -390,7 +390,7 @@ async def test_a_hostile_url_is_refused_wherever_it_comes_from(
     url = internet.url(template)
     for refused in (
         fetch(downloader, url),
-        read_file(storage, "acme", url, downloader),
+        read_file(storage, url, downloader),
         client.exchange(rendered(url, authenticated=True)),
         client.repeat(rendered(url, authenticated=False, method="PUT")),
         client.connect(rendered(url.replace("http", "ws", 1), authenticated=True)),
@@ -421,7 +421,7 @@ async def test_a_hostile_redirect_is_refused(
         internet.redirects[here] = location
         here = location.partition(f":{internet.public}")[2] or location
     start = internet.url("http://cdn.example.com:PUBLIC/go")
-    for refused in (fetch(downloader, start), read_file(storage, "acme", start, downloader)):
+    for refused in (fetch(downloader, start), read_file(storage, start, downloader)):
         with pytest.raises(ProviderError) as caught:
             await refused
         assert caught.value.kind == "untrusted_url"

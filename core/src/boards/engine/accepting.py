@@ -82,9 +82,7 @@ async def committed(
                 return await waiting.judge(machine, flight, reply, submitted=True)
             # Outside of what must not be interrupted: closing does not wait for the outputs.
             flight.inbox.insert(0, Heard(reply))
-    if flight.inbox:
-        return Again(0)
-    if compiled.stream is not None or compiled.websocket is not None:
+    if flight.inbox or compiled.listens:
         return Again(0)
     return Again(now + waiting.interval(flight))
 

@@ -321,10 +321,7 @@ def _open(spec: RequestSpec, wording: Wording) -> dict[str, Any]:
 
 
 async def _step(name: str, client: ProviderClient, rendered: Rendered, wording: Wording) -> Step:
-    url = rendered.url
-    if rendered.base is not None:
-        url = f"{str(client.config[rendered.base]).rstrip('/')}{url}"
-    url = with_query(url, rendered.query)
+    url = with_query(client.address(rendered), rendered.query)
     # What a reply will tell may be the whole address, which is none yet: it is put in afterwards.
     known = url if name == "submit" else _ELSEWHERE
     bare = evolve(rendered, url=known, base=None, query=(), authenticated=False)
@@ -350,10 +347,7 @@ def _frames(
     wording: Wording,
 ) -> Step:
     """A submit over a websocket: the frames that open it, and the job's."""
-    target = socket.request.render(scope)
-    url = target.url
-    if target.base is not None:
-        url = f"{str(client.config[target.base]).rstrip('/')}{url}"
+    url = client.address(socket.request.render(scope))
     opening = [frame({**scope, "secrets": client.named_secret}) for frame in socket.open]
     body = "\n".join(
         json.dumps(wording.shown(frame), indent=2, ensure_ascii=False)

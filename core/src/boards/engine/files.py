@@ -65,7 +65,7 @@ class FileForms:
         client: ProviderClient,
         storage: Storage,
         upload: Callable[[FilePart], Awaitable[str]],
-        fetcher: Fetcher | None = None,
+        fetcher: Fetcher,
     ) -> None:
         self._fetcher = fetcher
         self._client = client
@@ -141,20 +141,17 @@ class FileForms:
         return None
 
     async def _read(self, reference: str) -> FilePart:
-        return await read_file(self._storage, self._client.name, reference, self._fetcher)
+        return await read_file(self._storage, reference, self._fetcher)
 
     def _refused(self, message: str) -> ProviderError:
         return _refused(self._client.name, message)
 
 
-async def read_file(
-    storage: Storage, provider: str, reference: str, fetcher: Fetcher | None = None
-) -> FilePart:
+async def read_file(storage: Storage, reference: str, fetcher: Fetcher) -> FilePart:
     """A file input with its bytes.
 
     Args:
         storage: Where the bytes of artifacts are.
-        provider: Who wants it, for messages.
         reference: As a generation's input has it: ``artifact:KEY``, a data URI or a URL.
         fetcher: Fetches a URL, with the same care as an output's.
 
@@ -166,10 +163,8 @@ async def read_file(
         return FilePart(f"file.{mime.partition('/')[2] or 'bin'}", mime, content)
     if reference.startswith(REFERENCE_PREFIX):
         key = reference[len(REFERENCE_PREFIX) :]
-    elif fetcher is not None:
-        key = await _fetched(fetcher, reference)
     else:
-        raise _refused(provider, "it takes no URLs here; download the file and give it")
+        key = await _fetched(fetcher, reference)
     content = b"".join([chunk async for chunk in storage.read(key)])
     extension = key.rpartition(".")[2]
     mime = (

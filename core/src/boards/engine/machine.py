@@ -180,7 +180,7 @@ class Machine:
         """What a stage is told of a flight."""
         provider = flight.generation.provider
         scope = flight.scope(self.client(provider).config)
-        read = functools.partial(read_file, self.storage, provider, fetcher=self.downloader)
+        read = functools.partial(read_file, self.storage, fetcher=self.downloader)
         return Job(flight.generation, flight.compiled, scope, read)
 
     async def _step(self, flight: Flight) -> Again | Done:

@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import cached_property
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -118,7 +119,7 @@ class ProviderClient:
             )
         return secret
 
-    @property
+    @cached_property
     def account(self) -> str:
         """SHA-256 of the addresses and secrets: another one is another account, or may be."""
         addresses = sorted((name, str(value)) for name, value in self.spec.config.items())
@@ -151,23 +152,28 @@ class ProviderClient:
             self._scrubbed = (values, Scrubber(values))
         return self._scrubbed[1]
 
+    def address(self, rendered: Rendered) -> str:
+        """The absolute URL of a rendered request without its query, trusted or not."""
+        if rendered.base is None:
+            return rendered.url
+        return f"{str(self.spec.config[rendered.base]).rstrip('/')}{rendered.url}"
+
     def url(self, rendered: Rendered) -> str:
         """The absolute URL of a rendered request, query included.
 
         Raises:
             ProviderError: ``untrusted_url``: its host is not the provider's.
         """
-        url = rendered.url
-        if rendered.base is not None:
-            url = f"{str(self.spec.config[rendered.base]).rstrip('/')}{url}"
-        if rendered.authenticated and url not in self.trusted:
+        url = self.address(rendered)
+        found = origin(url)
+        if rendered.authenticated and not self.trusted.has(found):
             raise ProviderError(
                 "untrusted_url",
                 f"{url} is not a host of {self.name}: nothing was sent.",
                 remedy=f"If it is, add its host to providers.{self.name}.hosts.",
                 provider=self.name,
             )
-        if origin(url) is None:
+        if found is None:
             raise ProviderError(
                 "untrusted_url",
                 f"{url} is not http(s) with a plain host: nothing was sent.",
@@ -389,9 +395,7 @@ class ProviderClient:
             ProviderError: ``untrusted_url``.
             UnsentError: No connection.
         """
-        url = rendered.url
-        if rendered.base is not None:
-            url = f"{str(self.spec.config[rendered.base]).rstrip('/')}{url}"
+        url = self.address(rendered)
         self.url(evolve(rendered, url=_http_of(url), base=None))
         return _CleanSocket(await self._transport.connect(url, rendered.timeout), self.clean)
 

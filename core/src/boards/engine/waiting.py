@@ -96,7 +96,9 @@ async def wait(machine: "Machine", flight: "Flight") -> Again | Done:
         flight.heard_at = time.monotonic()  # it fell silent: ask, then listen on
     if flight.compiled.poll is None and not _adapted(machine, flight):
         # There is no other way to hear of the job.
-        return Again(max(flight.listen_at, time.time() + (0.0 if _listens(flight) else _EMPTY)))
+        return Again(
+            max(flight.listen_at, time.time() + (0.0 if flight.compiled.listens else _EMPTY))
+        )
     reply = await _ask(machine, flight, machine.stages(flight.generation.provider).status)
     if isinstance(reply, Again | Done):
         return reply
@@ -134,10 +136,6 @@ def _told_once(machine: "Machine", flight: "Flight", heard: Heard) -> bool:
     if compiled.refusal(reply) is not None or _grace(flight) <= 0:
         return False
     return compiled.status(reply, False)[0] == "succeeded"
-
-
-def _listens(flight: "Flight") -> bool:
-    return flight.compiled.stream is not None or flight.compiled.websocket is not None
 
 
 def _adapted(machine: "Machine", flight: "Flight") -> bool:

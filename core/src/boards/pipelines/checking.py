@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import frozen
 
 from boards.errors import NotFoundError, SpecError
-from boards.pipelines.references import NOWHERE, Reference, paths_in
+from boards.pipelines.references import Reference, paths_in
 from boards.spec.inputs import FileInput, InputSchema
 from boards.spec.operators import Body, Items, Literal, Members, Secret, compile_body
 from boards.spec.paths import Path
-from boards.spec.places import Place, Problems, did_you_mean
+from boards.spec.places import NOWHERE, Place, Problems, did_you_mean
 from boards.spec.predicates import Predicate
 from boards.spec.tokens import FILE_FILTERS, Template
 

@@ -16,15 +16,14 @@ from boards.spec.operators import (
     Ratio,
     Secret,
     When,
+    parts_of,
 )
 from boards.spec.paths import Path
-from boards.spec.places import Place, Source
+from boards.spec.places import NOWHERE, Place
 from boards.spec.predicates import Condition, Predicate
 from boards.spec.tokens import Template, Token
 
-__all__ = ["NOWHERE", "Reference", "paths_in", "predicate_steps", "references"]
-
-NOWHERE = Place(Source("?"))
+__all__ = ["Reference", "paths_in", "predicate_steps", "references"]
 
 
 @frozen
@@ -144,22 +143,9 @@ def paths_in(body: Any, when: Predicate | None = None) -> Iterator[tuple[Path, P
         if condition.path is not None and when is not None:
             yield condition.path, when
         yield from paths_in(None, condition.negated)
-    match body:
-        case Members(members):
-            for _, value in members:
-                yield from paths_in(value)
-        case Items(parts) | Concat(parts):
-            for part in parts:
-                yield from paths_in(part)
-        case MapTo(_, to, otherwise):
-            for _, value in to:
-                yield from paths_in(value)
-            yield from paths_in(otherwise)
-        case When(predicate, then, otherwise):
-            yield from paths_in(then, predicate)
-            yield from paths_in(otherwise)
-        case Each(_, do):
-            yield from paths_in(do)
+    for part in parts_of(body):
+        under = body.predicate if isinstance(body, When) and part is body.then else None
+        yield from paths_in(part, under)
 
 
 def predicate_steps(body: Body, when: Predicate | None, field: str | None = None) -> Iterator[str]:

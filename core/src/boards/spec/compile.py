@@ -173,6 +173,11 @@ class CompiledGenerator:
             else None
         )
 
+    @property
+    def listens(self) -> bool:
+        """Whether its jobs are heard of without asking."""
+        return self.stream is not None or self.websocket is not None
+
     def job_suffices(self, job: Any) -> bool:
         """Whether what a submit told is enough to ask for the job."""
         scope = {"job": job, "prev": job}

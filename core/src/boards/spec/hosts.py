@@ -5,6 +5,7 @@ The engine asks it of each request, and the checker of the addresses that a file
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 from boards.spec.model import ProviderSpec
@@ -42,6 +43,7 @@ def origin(url: str) -> Origin | None:
     return (scheme, host, port) if host and 0 < port < 65_536 else None
 
 
+@lru_cache(maxsize=1024)  # a provider has few hosts, and each request names one
 def _name(host: str) -> str | None:
     """A host name without the dot of the root, or an IPv4 address."""
     labels = host.split(".")
@@ -79,7 +81,10 @@ class TrustedHosts:
         self._patterns = tuple(pattern.lower() for pattern in provider.hosts)
 
     def __contains__(self, url: object) -> bool:
-        found = origin(url) if isinstance(url, str) else None
+        return isinstance(url, str) and self.has(origin(url))
+
+    def has(self, found: Origin | None) -> bool:
+        """Whether an origin is one of them."""
         if found is None:
             return False
         scheme, host, port = found

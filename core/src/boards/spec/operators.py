@@ -46,8 +46,10 @@ __all__ = [
     "Secret",
     "When",
     "compile_body",
+    "parts_of",
     "read_body",
     "read_template",
+    "tokens_of",
     "write_body",
 ]
 
@@ -406,6 +408,36 @@ _OPERATOR_READERS: Final[dict[str, Callable[[Mapping, Place, Problems], Body | N
     "$ratio": _read_ratio,
     "$secret": _read_secret,
 }
+
+
+def parts_of(body: Body | None) -> tuple[Body, ...]:
+    """The bodies that stand directly in a body, in order."""
+    match body:
+        case Members(members):
+            return tuple(value for _, value in members)
+        case Items(parts) | Concat(parts):
+            return parts
+        case MapTo(_, to, otherwise):
+            return tuple(one for _, one in to) + (() if otherwise is None else (otherwise,))
+        case When(_, then, otherwise):
+            return (then,) if otherwise is None else (then, otherwise)
+        case Each(_, do):
+            return (do,)
+        case _:
+            return ()
+
+
+def tokens_of(body: Body | None) -> tuple[Token, ...]:
+    """The tokens of a body itself, without those of its parts and of its condition."""
+    match body:
+        case Template():
+            return body.tokens
+        case MapTo(token) | Each(token):
+            return (token,)
+        case Ratio(width, height):
+            return (width, height)
+        case _:
+            return ()
 
 
 def write_body(body: Body) -> Any:

@@ -11,6 +11,7 @@ from attrs import field, frozen
 from boards.errors import Problem
 
 __all__ = [
+    "NOWHERE",
     "Document",
     "Mapping",
     "MappingPlace",
@@ -125,6 +126,10 @@ class MappingPlace(Place):
 
     def at(self, key: str) -> Place:
         return self.values.get(key, self)
+
+
+NOWHERE: Final = Place(Source("?"))
+"""Where something stands that no text says: messages need a place."""
 
 
 class Mapping(dict[str, Any]):

@@ -1,9 +1,9 @@
 """Bodies and predicates: operators that cover their values, conditions that can hold."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 
-from boards.spec.check.context import NOWHERE, RESPONSE, Context
+from boards.spec.check.context import RESPONSE, Context
 from boards.spec.check.references import check_paths, check_template, check_token
 from boards.spec.operators import (
     Body,
@@ -16,8 +16,10 @@ from boards.spec.operators import (
     Ratio,
     Secret,
     When,
+    parts_of,
+    tokens_of,
 )
-from boards.spec.places import did_you_mean
+from boards.spec.places import NOWHERE, did_you_mean
 from boards.spec.predicates import Condition, Predicate, same
 from boards.spec.tokens import Template
 
@@ -170,25 +172,8 @@ def _check_operands(condition: Condition, context: Context) -> None:
             check_template(operand, context)
 
 
-def tokens_in(body: Any) -> Iterable[str]:
+def tokens_in(body: Body | None) -> Iterator[str]:
     """Every token of a body, as ``root.name``."""
-    match body:
-        case Template():
-            yield from (f"{token.root}.{token.name}" for token in body.tokens)
-        case Members(members):
-            for _, value in members:
-                yield from tokens_in(value)
-        case Items(parts) | Concat(parts):
-            for part in parts:
-                yield from tokens_in(part)
-        case MapTo(token, to, otherwise):
-            yield f"{token.root}.{token.name}"
-            for _, value in to:
-                yield from tokens_in(value)
-            yield from tokens_in(otherwise)
-        case When(_, then, otherwise):
-            yield from tokens_in(then)
-            yield from tokens_in(otherwise)
-        case Each(token, do):
-            yield f"{token.root}.{token.name}"
-            yield from tokens_in(do)
+    yield from (f"{token.root}.{token.name}" for token in tokens_of(body))
+    for part in parts_of(body):
+        yield from tokens_in(part)

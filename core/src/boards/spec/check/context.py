@@ -7,7 +7,7 @@ from attrs import evolve, field, frozen
 
 from boards.spec.hosts import TrustedHosts
 from boards.spec.inputs import InputSchema
-from boards.spec.places import Place, Problems, Source
+from boards.spec.places import NOWHERE, Place, Problems
 from boards.spec.predicates import Predicate
 
 __all__ = ["BEFORE", "NOWHERE", "RESPONSE", "Context", "place_of"]
@@ -18,7 +18,6 @@ BEFORE: Final = frozenset({"input", "let", "config", "run"})
 RESPONSE: Final = frozenset({"body", "header", "status"})
 """Roots of paths into a reply."""
 
-NOWHERE: Final = Place(Source("?"))
 _ALL: Final = "input"
 
 

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from boards.spec.check.context import NOWHERE
 from boards.spec.inputs import InputSchema
 from boards.spec.model import GeneratorSpec
-from boards.spec.places import Mapping, Place, Problems, Sequence, did_you_mean, nearest
+from boards.spec.places import NOWHERE, Mapping, Place, Problems, Sequence, did_you_mean, nearest
 
 __all__ = ["check_inputs", "misnamed", "place_in"]
 

@@ -5,11 +5,11 @@ import re
 from collections import Counter
 from typing import Any, Final
 
-from boards.spec.check.context import NOWHERE, RESPONSE, place_of
+from boards.spec.check.context import RESPONSE, place_of
 from boards.spec.check.inputs import place_in
 from boards.spec.inputs import InputSchema
 from boards.spec.model import GeneratorSpec
-from boards.spec.places import Document, Mapping, Place, Problems, Sequence
+from boards.spec.places import NOWHERE, Document, Mapping, Place, Problems, Sequence
 
 __all__ = ["lint_document", "lint_generator"]
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from boards.spec.check.context import NOWHERE, Context
+from boards.spec.check.context import Context
 from boards.spec.paths import Path
-from boards.spec.places import Place, Problems, did_you_mean
+from boards.spec.places import NOWHERE, Place, Problems, did_you_mean
 from boards.spec.tokens import FILE_FILTERS, Template, Token
 
 __all__ = ["check_paths", "check_template", "check_token"]

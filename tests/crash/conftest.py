@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from boards.testing.paid_provider import PaidProvider
 from tests.crash.host import MODES, Plan
-from tests.crash.paid_provider import PaidProvider
 
 _NUMBERS = itertools.count(1)
 _TALLY = pytest.StashKey["Tally"]()

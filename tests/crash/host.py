@@ -23,14 +23,18 @@ from boards.engine.addresses import AddressPolicy
 from boards.engine.transport import AiohttpTransport
 from boards.errors import StorageError, StoreError
 from boards.generations import Generation
+from boards.testing.paid_provider import KEY, generator_document, provider_document
 from tests.crash.faults import Fall, Falling, FallingStorage, FallingStore, FallingTransport
 from tests.crash.processes import CONTEXT
 
-__all__ = ["MODES", "Call", "Host", "Plan", "account", "opened"]
+__all__ = ["CALL", "MODES", "Call", "Host", "Plan", "account", "opened"]
 
 MODES: Final = ("plain", "key", "input", "webhook")
 """How an ambiguous submit can be resolved: not at all; by its idempotency key; by a list of the
 jobs, in which its input, or the address of its webhook, tells which one it is."""
+
+CALL: Final = "call"
+"""One more mode: by a webhook alone."""
 
 PUBLIC: Final = "https://boards.example/hooks"
 
@@ -40,7 +44,7 @@ class Call:
     """One generation that a host asks for.
 
     Attributes:
-        mode: One of :data:`MODES`; it is also the provider's name.
+        mode: One of :data:`MODES`, or :data:`CALL`; it is also the provider's name.
         prompt: Unique: the provider counts charges by it.
         cancel: Wish it canceled as soon as the provider has it.
     """
@@ -108,25 +112,9 @@ def account(plan: Plan, mode: str) -> str:
 
 def _provider(plan: Plan, mode: str) -> dict[str, Any]:
     spec: dict[str, Any] = {
-        "type": "rest",
-        "config": {
-            "base_url": f"{plan.provider}/{account(plan, mode)}",
-            "api_key_env": "PAID_KEY",
-        },
-        "auth": {"kind": "bearer"},
+        **provider_document(f"{plan.provider}/{account(plan, mode)}"),
         "retry": {"max": 5, "base": "10ms", "cap": "50ms"},
         "limits": {"concurrency": plan.slots},
-        "status": {
-            "at": "body.status",
-            "map": {
-                "queued": "queued",
-                "running": "running",
-                "done": "succeeded",
-                "canceled": "canceled",
-            },
-            "unknown": "fail",
-        },
-        "cancel": {"method": "POST", "path": "/jobs/${job.id}/cancel"},
     }
     where = {
         "input": {"eq": ["prompt", "${input.prompt}"]},
@@ -143,33 +131,12 @@ def _provider(plan: Plan, mode: str) -> dict[str, Any]:
 
 
 def _generator(mode: str) -> dict[str, Any]:
-    submit: dict[str, Any] = {
-        "path": "/jobs",
-        "json": {"prompt": "${input.prompt}", "webhook": "${run.webhook_url?}"},
-        "capture": {"id": "body.id"},
-    }
-    execution: dict[str, Any] = {
-        "submit": submit,
-        "poll": {"path": "/jobs/${job.id}", "every": "20ms", "backoff": 1, "max_every": "20ms"},
-        "extract": {"outputs": [{"from": "body.url", "expires": "1h"}]},
-    }
+    document = generator_document(mode)
     if mode == "key":
-        submit["idempotency"] = {"header": "Idempotency-Key"}
-    if mode == "webhook":
-        execution["webhook"] = {"verify": {"kind": "none"}}
-    return {
-        "name": "draw",
-        "artifact_type": "image",
-        "provider": mode,
-        "io": {
-            "input_schema": {
-                "type": "object",
-                "properties": {"prompt": {"type": "string"}},
-                "required": ["prompt"],
-            }
-        },
-        "execution": execution,
-    }
+        document["execution"]["submit"]["idempotency"] = {"header": "Idempotency-Key"}
+    if mode in ("webhook", CALL):
+        document["execution"]["webhook"] = {"verify": {"kind": "none"}}
+    return document
 
 
 def opened(plan: Plan, **parts: Any) -> Boards:
@@ -179,7 +146,7 @@ def opened(plan: Plan, **parts: Any) -> Boards:
     transport = AiohttpTransport(AddressPolicy(allow=True))
     return Boards(
         home=plan.home,
-        environment={"PAID_KEY": "paid-secret"},
+        environment={KEY: "paid-secret"},
         plugins=(),
         webhook_url=PUBLIC,
         providers={mode: _provider(plan, mode) for mode in modes},

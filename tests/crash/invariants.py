@@ -12,8 +12,8 @@ from attrs import frozen
 from boards.generations import Generation
 from boards.store import Listing
 from boards.store.sqlite import SQLiteStore
+from boards.testing.paid_provider import Behaviour, PaidProvider, content
 from tests.crash.host import Plan, account
-from tests.crash.paid_provider import Behaviour, PaidProvider, content
 
 __all__ = ["Figures", "examine"]
 

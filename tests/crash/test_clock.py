@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
+from boards.testing.paid_provider import Behaviour, PaidProvider
 from tests.crash.conftest import MakePlan, until
 from tests.crash.host import Call, Host, account
 from tests.crash.invariants import examine
-from tests.crash.paid_provider import Behaviour, PaidProvider
 
 HOURS = 6 * 3600.0
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from boards.testing.paid_provider import Behaviour, PaidProvider
 from tests.crash.conftest import MakePlan, until
 from tests.crash.faults import Fall
 from tests.crash.host import MODES, Call, Host, account
 from tests.crash.invariants import examine
-from tests.crash.paid_provider import Behaviour, PaidProvider
 
 LARGE = {"size": 4 << 20, "pause": 0.01}
 

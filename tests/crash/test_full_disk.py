@@ -14,11 +14,11 @@ from boards.events import Happening
 from boards.generations import Generation
 from boards.store import Change
 from boards.store.transitions import Read
+from boards.testing.paid_provider import Behaviour, PaidProvider
 from tests.crash.conftest import MakePlan, until
 from tests.crash.faults import FallingStore
 from tests.crash.host import Call, Host, account
 from tests.crash.invariants import examine
-from tests.crash.paid_provider import Behaviour, PaidProvider
 
 _LIMIT: Final = 1 << 20
 _PLENTY: Final = 1 << 30

@@ -5,11 +5,11 @@ import sqlite3
 import time
 from contextlib import closing
 
+from boards.testing.paid_provider import Behaviour, PaidProvider
 from tests.crash.conftest import MakePlan, until
 from tests.crash.faults import Fall
 from tests.crash.host import Call, Host, account
 from tests.crash.invariants import examine
-from tests.crash.paid_provider import Behaviour, PaidProvider
 
 
 async def test_a_locked_database_delays_and_loses_nothing(

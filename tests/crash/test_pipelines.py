@@ -18,9 +18,9 @@ from boards.generations import Generation
 from boards.pipelines import Pipeline
 from boards.runs import PipelineRun
 from boards.store.pipelines import RunChange, SQLiteRuns
+from boards.testing.paid_provider import Behaviour, PaidProvider
 from tests.crash.conftest import MakePlan
 from tests.crash.host import Call, Plan, account, opened
-from tests.crash.paid_provider import Behaviour, PaidProvider
 from tests.crash.processes import CONTEXT
 
 STEPS = ("root", "left", "right", "end", "last")

@@ -13,11 +13,11 @@ from boards.errors import StorageError
 from boards.storage import local
 from boards.storage.local import LocalStorage
 from boards.store import Change
+from boards.testing.paid_provider import Behaviour, PaidProvider
 from tests.crash.conftest import MakePlan
 from tests.crash.faults import Falling, FallingStore
 from tests.crash.host import Call, account, opened
 from tests.crash.journal import Journal, State, journaled
-from tests.crash.paid_provider import Behaviour, PaidProvider
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="names descriptors by /proc")
 

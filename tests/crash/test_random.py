@@ -10,10 +10,10 @@ import time
 
 import pytest
 
+from boards.testing.paid_provider import Behaviour, PaidProvider
 from tests.crash.conftest import MakePlan, Tally
 from tests.crash.host import MODES, Call, Host, account
 from tests.crash.invariants import examine
-from tests.crash.paid_provider import Behaviour, PaidProvider
 
 
 def _seeds() -> list[int]:

@@ -6,11 +6,11 @@ import time
 import pytest
 from attrs import evolve
 
+from boards.testing.paid_provider import Behaviour, PaidProvider
 from tests.crash.conftest import MakePlan, until
 from tests.crash.faults import Fall
 from tests.crash.host import Call, Host, account
 from tests.crash.invariants import examine
-from tests.crash.paid_provider import Behaviour, PaidProvider
 
 
 @pytest.mark.parametrize("killed", [0, 1])

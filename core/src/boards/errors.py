@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PROVIDER_ERROR_KINDS",
     "RETRYABLE_KINDS",
+    "AuthError",
     "BoardsError",
     "BudgetError",
     "ConflictError",
@@ -315,6 +316,12 @@ class ProviderError(BoardsError):
         self.status = status
         self.retry_after = retry_after
         self.retryable = kind in RETRYABLE_KINDS
+
+
+class AuthError(BoardsError):
+    """Whoever asks is not known: credentials are missing, wrong or expired. Nothing was done."""
+
+    kind = "unauthenticated"
 
 
 class WebhookError(BoardsError):

@@ -2,11 +2,12 @@
 
 import asyncio
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from boards.cli.emulators import host_of, imported, instance_of
+from boards.cli.emulators import declared, host_of, imported, instance_of
 from boards.cli.exits import Exit
 from boards.cli.interrupts import Interrupts
 from boards.cli.output import Output
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["KNOBS", "emulate"]
 
+_OWN: Final = ("replicate", "fal")
+"""Providers whose emulators were written by hand."""
 _SECONDS: Final = click.FloatRange(0)
 _COUNT: Final = click.IntRange(0)
 
@@ -47,25 +50,34 @@ def _knobs(function: Any) -> Any:
     return function
 
 
-@command()
-@click.argument("name", type=click.Choice(("replicate", "fal")))
+@command(
+    epilog="NAME is a provider: replicate and fal have emulators of their own, which know more than"
+    " a spec tells. PATH is a YAML file of a provider, or a directory of them."
+)
+@click.argument("targets", nargs=-1, required=True, metavar="NAME|PATH...")
 @click.option("--port", type=click.IntRange(0, 65_535), default=0, help="0 takes a free one.")
 @click.option("--tls", is_flag=True, help="Speak HTTPS, with a throwaway certificate.")
 @_knobs
-def emulate(session: Session, name: str, port: int, tls: bool, **knobs: Any) -> int:
+def emulate(session: Session, targets: tuple[str, ...], port: int, tls: bool, **knobs: Any) -> int:
     """Serve a provider's API on 127.0.0.1, until Ctrl-C.
 
-    It makes real files, costs nothing, and fails when told to. A model that it does not know runs
-    a stock one; with --strict it is refused.
+    It makes real files, costs nothing, and fails when told to. Any provider is played from its
+    specification and the fixtures in it. A model that an emulator of its own does not know runs a
+    stock one; with --strict it is refused.
     """
     given = {knob: value for knob, value in knobs.items() if value is not None}
     if session.strict:
         given["strict"] = True
-    return session.run(_serve(session.out, name, port, tls, given))
+    if len(targets) == 1 and targets[0] in _OWN:
+        return session.run(_serve(session.out, imported(targets[0], given, tls=tls), port, tls))
+    emulator = declared(session, targets, given, tls=tls)
+    file = Path(targets[0]).resolve() if len(targets) == 1 and Path(targets[0]).is_file() else None
+    return session.run(_serve(session.out, emulator, port, tls, file))
 
 
-async def _serve(out: Output, name: str, port: int, tls: bool, knobs: dict[str, Any]) -> int:
-    emulator = imported(name, knobs, tls=tls)
+async def _serve(
+    out: Output, emulator: "Emulator", port: int, tls: bool, file: Path | None = None
+) -> int:
     with Interrupts() as interrupts:
         try:
             await emulator.start(port=port, tls=tls)
@@ -75,16 +87,20 @@ async def _serve(out: Output, name: str, port: int, tls: bool, knobs: dict[str, 
                 remedy="Choose another port, or none: --port 0 takes a free one.",
             ) from error
         try:
-            _tell(emulator, out)
+            _tell(emulator, out, file)
             await interrupts.next()
         finally:
             await asyncio.wait_for(emulator.stop(), 5)
     return Exit.OK
 
 
-def _tell(emulator: "Emulator", out: Output) -> None:
+def _tell(emulator: "Emulator", out: Output, file: Path | None) -> None:
     instance = instance_of(emulator)
+    # What a host's own file defines cannot have an instance of its own name.
+    name = emulator.name if file is None else f"{emulator.name}-local"
     environment = {**emulator.env, "BOARDS_ALLOW_PRIVATE_HOSTS": host_of(emulator)}
+    if file is not None:
+        environment["BOARDS_GENERATORS_CONFIG_PATH"] = str(file)
     if emulator.ca_file:
         environment["SSL_CERT_FILE"] = str(emulator.ca_file)
     stats = f"{emulator.base_url}/_boards/stats"
@@ -96,7 +112,7 @@ def _tell(emulator: "Emulator", out: Output) -> None:
                 "stats_url": stats,
                 "ca_file": str(emulator.ca_file) if emulator.ca_file else None,
                 "environment": environment,
-                "providers": {emulator.name: instance},
+                "providers": {name: instance},
             },
             compact=True,
         )
@@ -109,10 +125,11 @@ def _tell(emulator: "Emulator", out: Output) -> None:
     out.line()
     out.line("and in providers.yaml (in the home of Boards, or BOARDS_PROVIDERS_CONFIG_PATH):")
     out.line("  providers:")
-    out.line(f"    {emulator.name}:")
+    out.line(f"    {name}:")
     out.line(f"      type: {instance['type']}")
     out.line("      config:")
     for key, value in instance["config"].items():
         out.line(f"        {key}: {value}")
     out.line()
+    out.line(f"Its routes are at {emulator.base_url}/_boards.")
     out.line(f"Requests are counted at {stats}. Ctrl-C stops.")

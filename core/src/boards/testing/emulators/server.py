@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal, Self, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar
 
 import aiohttp
 from aiohttp import web
@@ -102,10 +102,10 @@ class Emulator:
     """A provider's API on the loopback interface.
 
     Subclasses set `name`, override `routes` and `env`, and as needed `guard`, `decorate`,
-    `unavailable` and `reset`.
+    `unavailable`, `route_of`, `overview` and `reset`.
     """
 
-    name: ClassVar[str]
+    name: str
 
     def __init__(self, knobs: Knobs = DEFAULT_KNOBS) -> None:
         self.knobs = knobs
@@ -137,6 +137,11 @@ class Emulator:
         """The environment a client needs to use this emulator."""
         raise NotImplementedError
 
+    @property
+    def config(self) -> dict[str, str]:
+        """What of a provider's ``config`` leads here; known once it was started."""
+        return {"base_url": self.base_url}
+
     async def guard(self, request: web.Request) -> web.StreamResponse | None:
         """Refuse a request before its handler sees it; None lets it pass."""
         return None
@@ -147,6 +152,16 @@ class Emulator:
     def unavailable(self, request: web.Request) -> web.StreamResponse:
         """The 503 of `Knobs.error_every`."""
         return web.Response(status=503, text="Service Unavailable")
+
+    def route_of(self, request: web.Request) -> str:
+        """Under which name a request is counted: its method and the pattern of its route."""
+        resource = request.match_info.route.resource
+        pattern = resource.canonical if resource is not None else request.path
+        return f"{request.method} {pattern}"
+
+    def overview(self) -> list[dict[str, Any]]:
+        """The routes, for whoever looks: ``{"route": "POST /v1/predictions"}``."""
+        return [{"route": f"{route.method} {route.path}"} for route in self.routes()]
 
     def reset(self) -> None:
         """Forget every statistic and every counter of the "every Nth" knobs."""
@@ -317,11 +332,9 @@ class Emulator:
         request: web.Request,
         handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
     ) -> web.StreamResponse:
-        resource = request.match_info.route.resource
-        pattern = resource.canonical if resource is not None else request.path
-        if pattern.startswith("/_boards/"):
+        if request.path == "/_boards" or request.path.startswith("/_boards/"):
             return await handler(request)
-        self.stats[f"{request.method} {pattern}"] += 1
+        self.stats[self.route_of(request)] += 1
         self._requests += 1
         number = self._requests
         if self.knobs.latency_seconds:
@@ -335,10 +348,14 @@ class Emulator:
 
     def _control_routes(self) -> list[web.RouteDef]:
         return [
+            web.get("/_boards", self._get_overview),
             web.get("/_boards/stats", self._get_stats),
             web.post("/_boards/reset", self._post_reset),
             web.put("/_boards/knobs", self._put_knobs),
         ]
+
+    async def _get_overview(self, request: web.Request) -> web.Response:
+        return web.json_response({"name": self.name, "routes": self.overview()})
 
     async def _get_stats(self, request: web.Request) -> web.Response:
         return web.json_response(

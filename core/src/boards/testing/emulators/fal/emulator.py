@@ -8,7 +8,7 @@ import random
 import re
 import time
 import uuid
-from typing import Any, ClassVar
+from typing import Any
 
 from aiohttp import web
 
@@ -80,7 +80,7 @@ class FalEmulator(Emulator):
         retry_delays: Seconds before each repeated delivery of a webhook.
     """
 
-    name: ClassVar[str] = "fal"
+    name = "fal"
 
     def __init__(
         self,
@@ -115,6 +115,17 @@ class FalEmulator(Emulator):
     def cdn_url(self) -> str:
         """What stands for `https://v3.fal.media`."""
         return f"{self.base_url}/cdn"
+
+    @property
+    def config(self) -> dict[str, str]:
+        """Every host that the provider's requests go to."""
+        return {
+            "base_url": self.run_url,
+            "queue_url": self.queue_url,
+            "rest_url": self.rest_url,
+            "api_url": f"{self.base_url}/v1",
+            "site_url": self.base_url,
+        }
 
     @property
     def env(self) -> dict[str, str]:

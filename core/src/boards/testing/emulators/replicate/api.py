@@ -102,7 +102,7 @@ _ERRORS: Final = {
 class ReplicateEmulator(Emulator):
     """Replicate on the loopback interface."""
 
-    name: ClassVar[str] = "replicate"
+    name = "replicate"
     webhook_secret: ClassVar[str] = webhooks.SECRET
 
     def __init__(self, knobs: Knobs = DEFAULT_KNOBS) -> None:
@@ -112,6 +112,11 @@ class ReplicateEmulator(Emulator):
         self._predictions: dict[str, Prediction] = {}
         self._trainings: dict[str, Prediction] = {}
         self._by_token: dict[str, Prediction] = {}
+
+    @property
+    def config(self) -> dict[str, str]:
+        """The base URL, version included."""
+        return {"base_url": f"{self.base_url}/v1"}
 
     @property
     def env(self) -> dict[str, str]:

@@ -1,63 +1,25 @@
-"""A provider that charges: a process of its own, whose ledger no crash of a host can touch.
+"""The paid provider in its own process: ``python -m boards.testing.paid_server LEDGER PORT``.
 
-Each account is a provider for itself, with an address of its own (``URL/ACCOUNT``) and its own
-behaviour. The ledger is a file to which one line is added for each charge, before the reply: what
-it says was charged stays charged, also when the provider itself is killed and started again.
+See :mod:`boards.testing.paid_provider`, which starts it. It prints its port once it listens, and
+ends when its standard input does: with whoever started it.
 """
 
 import asyncio
 import contextlib
-import hashlib
 import json
 import os
+import sys
+import threading
 import time
-import urllib.request
 from collections import Counter, defaultdict
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import attrs
 from aiohttp import web
-from attrs import frozen
 
-from tests.crash.processes import CONTEXT
-from tests.integration.acme import PNG
+from boards.testing.paid_provider import Behaviour, content
 
-__all__ = ["Behaviour", "PaidProvider", "content"]
-
-
-@frozen
-class Behaviour:
-    """How an account is treated.
-
-    Attributes:
-        honours_key: A submit with an ``Idempotency-Key`` of before is the same job, and free.
-        before: Seconds before a submit is charged.
-        after: Seconds between the charge and the reply.
-        lose: Of every so many submits one is charged and never answered; 0 for none.
-        refuse: So many submits are answered by 429 first.
-        queue: Seconds until a job runs.
-        run: Seconds until it is done.
-        size: Bytes of an output.
-        pause: Seconds between two pieces of an output.
-    """
-
-    honours_key: bool = False
-    before: float = 0.0
-    after: float = 0.0
-    lose: int = 0
-    refuse: int = 0
-    queue: float = 0.0
-    run: float = 0.03
-    size: int = 300
-    pause: float = 0.0
-
-
-def content(prompt: str, size: int) -> bytes:
-    """The output of a prompt up to its ``#``: a picture of so many bytes, the same each time."""
-    pattern = hashlib.sha256(prompt.partition("#")[0].encode()).digest()
-    return (PNG + pattern * (size // len(pattern) + 1))[: max(size, len(PNG) + len(pattern))]
+__all__: list[str] = []
 
 
 class _Server:
@@ -94,7 +56,13 @@ class _Server:
     async def tell(self, request: web.Request) -> web.Response:
         account = request.match_info["account"]
         charges = Counter(job["prompt"] for job in self._jobs[account].values())
-        told = {"charges": charges, "asked": self._asked[account], "lost": self._lost[account]}
+        keys = Counter(job["key"] for job in self._jobs[account].values() if job["key"])
+        told = {
+            "charges": charges,
+            "keys": keys,
+            "asked": self._asked[account],
+            "lost": self._lost[account],
+        }
         return web.json_response(told)
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
@@ -188,7 +156,7 @@ class _Server:
         return reply
 
 
-async def _serve(ledger: Path, port: int, ready: Connection) -> None:
+async def _serve(ledger: Path, port: int) -> None:
     server = _Server(ledger)
     app = web.Application()
     app.add_routes(
@@ -205,66 +173,16 @@ async def _serve(ledger: Path, port: int, ready: Connection) -> None:
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port, reuse_address=True).start()
-    ready.send(runner.addresses[0][1])
+    os.write(1, f"{runner.addresses[0][1]}\n".encode())
     await asyncio.Event().wait()
 
 
-def _run(ledger: Path, port: int, ready: Connection) -> None:
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(ledger, port, ready))
-
-
-class PaidProvider:
-    """A running provider, as a test sees it.
-
-    Args:
-        ledger: The file of its charges.
-    """
-
-    def __init__(self, ledger: Path) -> None:
-        self._ledger = ledger
-        self._port = 0
-        self.start()
-
-    def start(self) -> None:
-        """Begin to serve; again at the same address after :meth:`kill`."""
-        ready, answer = CONTEXT.Pipe(duplex=False)
-        self._process = CONTEXT.Process(
-            target=_run, args=(self._ledger, self._port, answer), daemon=True
-        )
-        self._process.start()
-        answer.close()
-        self._port = ready.recv()
-        ready.close()
-
-    def kill(self) -> None:
-        """End it by SIGKILL."""
-        self._process.kill()
-        self._process.join()
-
-    @property
-    def url(self) -> str:
-        """Its address; an account's lies below."""
-        return f"http://127.0.0.1:{self._port}"
-
-    def behave(self, account: str, behaviour: Behaviour) -> None:
-        """Treat an account so from now on."""
-        self._control(account, json.dumps(attrs.asdict(behaviour)).encode())
-
-    def charges(self, account: str) -> Counter[str]:
-        """How often each prompt was charged."""
-        return Counter(self._control(account)["charges"])
-
-    def lost(self, account: str) -> int:
-        """How many submits were charged and never answered."""
-        return int(self._control(account)["lost"])
-
-    def asked(self, account: str) -> Counter[str]:
-        """How often it was asked since it started: ``submit list poll cancel file``."""
-        return Counter(self._control(account)["asked"])
-
-    def _control(self, account: str, body: bytes | None = None) -> Any:
-        method = "GET" if body is None else "PUT"
-        request = urllib.request.Request(f"{self.url}/control/{account}", body, method=method)
-        with urllib.request.urlopen(request, timeout=10) as reply:
-            return json.load(reply)
+        asyncio.run(_serve(Path(sys.argv[1]), int(sys.argv[2])))

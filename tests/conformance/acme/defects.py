@@ -1,0 +1,27 @@
+"""The ways in which Acme's server can be broken, each by its name."""
+
+DEFECTS = {
+    "never-finishes-well": "Every job breaks.",
+    "renamed-the-prompt": "The field of the prompt has another name than documented.",
+    "serves-pages-for-pictures": "The address of a picture is a page to sign in at.",
+    "serves-errors-for-pictures": "The address of a picture answers 200, with an error.",
+    "serves-empty-files": "Pictures have no bytes.",
+    "mixes-up-jobs": "Every picture is the one of the job that was begun last.",
+    "gives-one-id-to-all": "Jobs share one id, and so overwrite each other.",
+    "tells-one-id-to-all": "Jobs are told by an id that is not theirs.",
+    "takes-any-key": "Whoever asks is let in.",
+    "hides-bad-keys": "A bad key is answered 404.",
+    "calls-bad-keys-an-outage": "A bad key is answered 500.",
+    "has-a-state-nobody-knows": "Jobs pass through a state that is not documented.",
+    "finishes-what-it-refuses": "A job that was refused or broke is called finished.",
+    "calls-refusals-faults": "A job that was refused for its content says that it broke.",
+    "refuses-without-a-code": "A sketch that is refused for its content has another code.",
+    "forgets-the-pictures": "A finished job has no pictures.",
+    "ignores-idempotency-keys": "The same key begins a second job.",
+    "tells-the-end-once": "A job is forgotten once its end was told.",
+    "goes-on-after-withdrawal": "A withdrawn job runs to its end.",
+    "calls-with-yesterdays-time": "Webhooks are signed with a time that is a day old.",
+    "signs-nothing-but-the-id": "The signature of a webhook does not cover its body.",
+    "calls-without-the-pictures": "A webhook of success has no pictures.",
+    "lists-nothing": "The list of takes is always empty.",
+}

@@ -19,7 +19,8 @@ from typing import Any
 from attrs import evolve
 from in_process import Instant, opened
 
-from boards.generations import Generation
+from boards.generations import Generation, new_id
+from boards.lineage import Source
 from boards.store import Listing
 from boards.store.schema import connect
 from boards.store.sqlite import SQLiteStore
@@ -76,6 +77,8 @@ def fill(path: Path, size: int) -> None:
         rows(size),
     )
     every = "FROM generations"
+    made = f"{every} WHERE phase = 'succeeded'"
+    taken = f"{every} WHERE seq > 1"  # each was made from one, and into two
     for statement in (
         """INSERT INTO inputs SELECT seq, '{"prompt":"a cat in the snow","width":1024}' """ + every,
         "INSERT INTO attempts SELECT seq, 1, id, id || '-1', hex(zeroblob(32)), 1, created_at,"
@@ -85,6 +88,8 @@ def fill(path: Path, size: int) -> None:
         "INSERT INTO ledger (generation, attempt, owner, provider, generator, at, state, estimate)"
         " SELECT seq, 1, owner, provider, generator, created_at,"
         " iif(finished_at IS NULL, 'reserved', 'settled'), 10000 " + every,
+        f"INSERT INTO made SELECT printf('%064x', seq), owner, seq, 0 {made}",
+        f"INSERT INTO lineage SELECT seq, 0, 'image', seq / 2, 0, printf('%026x', seq / 2) {taken}",
         *(
             f"INSERT INTO events (generation, type, at) SELECT seq, '{kind}', created_at {every}"
             for kind in ("queued", "submitting", "submitted", "succeeded")
@@ -171,6 +176,12 @@ async def reading(path: Path, size: int) -> None:
     shared = partial(store.create, old, shared_as=f"{size // 20 * 10 + 10:064x}")
     assert (await shared()).id != old.id
     told("create, request shared", await timed(shared))
+    newest, oldest = evolve(old, id=f"{size:026x}"), evolve(old, id=f"{1:026x}")
+    told("lineage of the newest", await timed(partial(store.lineage.get, newest, 0, limit=1000)))
+    told("lineage, 1,000 made into", await timed(partial(store.lineage.get, oldest, 0, limit=1000)))
+    taking = partial(store.create, sources=[Source("image", f"{size // 2 + 1:064x}")])
+    over = evolve(old, phase="canceled", finished_at=old.created_at)  # nobody takes it up
+    told("create, of another's artifact", await timed(lambda: taking(evolve(over, id=new_id()))))
     day = 1_700_000_000.0 + size - 86_400
     told("costs of a day", await timed(partial(costs, store, day)))
     told("changed_elsewhere()", await timed(store.changed_elsewhere))

@@ -7,16 +7,24 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 RUNS = 15
 BOARDS = [str(Path(sys.executable).with_name("boards"))]
 
 
-def cpu(command: list[str], environment: dict[str, str]) -> float:
+def cpu(
+    command: list[str],
+    environment: dict[str, str],
+    *,
+    before_each: Callable[[], None] = lambda: None,
+    runs: int = RUNS,
+) -> float:
     """Milliseconds of CPU that a command takes: the median of some runs, after one to warm up."""
     taken = []
-    for _ in range(RUNS + 1):
+    for _ in range(runs + 1):
+        before_each()
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)

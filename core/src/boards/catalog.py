@@ -1,6 +1,7 @@
 """The layers as one: which providers there are, and which generators each of them offers."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from attrs import define, evolve, field, frozen
@@ -78,10 +79,9 @@ class Catalog:
     unreadable: dict[str, tuple[Problem, ...]]
     problems: tuple[Problem, ...]
     rivals: dict[str, tuple[str, str]]
-    _picks: dict[str, dict[str, str]] = field(init=False)
 
-    @_picks.default
-    def _pick(self) -> dict[str, dict[str, str]]:
+    @cached_property
+    def _picks(self) -> dict[str, dict[str, str]]:
         """For each provider and name without ``@``: the id that it stands for."""
         picks: dict[str, dict[str, str]] = {}
         for entry in sorted(self.generators.values(), key=lambda one: suffix_order(one.name)):
@@ -147,6 +147,8 @@ class _Building:
     problems: list[Problem] = field(factory=list)
     definitions: "dict[str, tuple[str, ProviderOffer]]" = field(factory=dict)
     """By name: the scope that it comes from, and the definition."""
+    instances: dict[str, list[str]] = field(factory=dict)
+    """By definition: the providers that are made of it."""
 
     def read_providers(self) -> None:
         for layer in self.layers:
@@ -160,6 +162,8 @@ class _Building:
                 made = self._provider(layer, name, offer)
                 overrides = before.parts[-1].source if before is not None else None
                 self.providers[name] = evolve(made, overrides=overrides)
+        for name, one in self.providers.items():
+            self.instances.setdefault(one.definition, []).append(name)
 
     def _provider(self, layer: Layer, name: str, offer: "ProviderOffer") -> _Provider:
         definition = offer.row.type
@@ -185,9 +189,10 @@ class _Building:
             return f"{name!r} is itself an instance of {own!r}", f"Write type: {own}."
         distribution = f"boards-{name}"
         if self.is_disabled(distribution):
+            settings = "BOARDS_PLUGINS or BOARDS_PLUGINS_DISABLED"
             return (
                 f"the plugin {distribution}, which defines the provider {name!r}, is left out",
-                "Change BOARDS_PLUGINS or BOARDS_PLUGINS_DISABLED.",
+                f"boards plugins enable {distribution}, or change {settings}.",
             )
         return (
             f"nothing that is installed defines the provider {name!r}",
@@ -218,7 +223,7 @@ class _Building:
         named = offer.row.provider
         scope, _ = self.definitions.get(named, ("", None))
         if scope and layer.scope in ("installed", scope):
-            yield from [name for name, one in self.providers.items() if one.definition == named]
+            yield from self.instances.get(named, ())
             return
         if named not in self.providers:
             self._miss_provider(named, offer.source)

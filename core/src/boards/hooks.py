@@ -10,6 +10,7 @@ import pluggy
 
 from boards import hookspecs
 from boards.discovery import EntryPoint
+from boards.hook_arguments import REMOVED, DeprecatedArgument
 from boards.records import record_of
 from boards.spec.places import did_you_mean
 
@@ -17,11 +18,17 @@ __all__ = ["HookError", "HookModule", "load_hooks"]
 
 R = TypeVar("R")
 
-_HOOKS = frozenset(name for name in hookspecs.__all__ if name.startswith("boards_"))
-
 
 class HookError(Exception):
-    """A plugin's module cannot be used, or returned what nobody can use."""
+    """A plugin's module cannot be used, or returned what nobody can use.
+
+    Attributes:
+        advice: What helps, beside another version of the plugin; often nothing is known.
+    """
+
+    def __init__(self, message: str, advice: str = "") -> None:
+        super().__init__(message)
+        self.advice = advice
 
 
 def load_hooks(entry_point: EntryPoint) -> "HookModule":
@@ -43,26 +50,34 @@ def load_hooks(entry_point: EntryPoint) -> "HookModule":
 class HookModule:
     """A module whose hooks can be called.
 
+    Args:
+        module: The plugin's.
+        specs: The hooks that there are.
+
+    Attributes:
+        deprecated: The arguments it takes that will go, each with the hook.
+
     Raises:
         HookError: One of its hooks does not exist, takes what is not given, or is async.
     """
 
-    def __init__(self, module: ModuleType) -> None:
+    def __init__(self, module: ModuleType, specs: ModuleType = hookspecs) -> None:
         self._manager = pluggy.PluginManager("boards")
-        self._manager.add_hookspecs(hookspecs)
+        self._manager.add_hookspecs(specs)
         try:
             self._manager.register(module)
             self._manager.check_pending()
         except pluggy.PluginValidationError as error:
-            raise HookError(_explained(module, error)) from error
+            raise _explained(module, specs, error) from error
         except Exception as error:  # a module may answer dir() and getattr() as it likes
             raise HookError(f"{module.__name__} cannot be registered: {_told(error)}") from error
         callers = self._manager.get_hookcallers(module) or []
         self._implemented = frozenset(caller.name for caller in callers)
-        self._check(module)
+        self.deprecated = tuple(one for caller in callers for one in _deprecated(caller))
+        self._check(module, specs)
 
-    def _check(self, module: ModuleType) -> None:
-        for name in sorted(_HOOKS):
+    def _check(self, module: ModuleType, specs: ModuleType) -> None:
+        for name in _hooks_of(specs):
             function = vars(module).get(name)
             if not inspect.isfunction(function):
                 continue
@@ -112,12 +127,50 @@ def _iterated(result: Any) -> list[Any]:
     return list(result)
 
 
-def _explained(module: ModuleType, error: Exception) -> str:
-    marked = (name for name in dir(module) if hasattr(getattr(module, name, None), "boards_impl"))
-    for name in marked:
-        if name not in _HOOKS:
-            return f"there is no hook {name}{did_you_mean(name, sorted(_HOOKS))}"
-    return " ".join(str(error).split())
+def _hooks_of(specs: ModuleType) -> list[str]:
+    return sorted(name for name in specs.__all__ if name.startswith("boards_"))
+
+
+def _deprecated(caller: pluggy.HookCaller) -> Iterable[tuple[str, DeprecatedArgument]]:
+    warned = (caller.spec and caller.spec.warn_on_impl_args) or {}
+    for name, warning in warned.items():
+        if isinstance(warning, DeprecatedArgument) and any(
+            name in one.argnames for one in caller.get_hookimpls()
+        ):
+            yield caller.name, warning
+
+
+def _explained(module: ModuleType, specs: ModuleType, error: Exception) -> HookError:
+    """Why pluggy does not take a module: a hook, or an argument of one, that there is not."""
+    hooks = _hooks_of(specs)
+    for name in dir(module):
+        function: Any = getattr(module, name, None)
+        if not hasattr(function, "boards_impl"):
+            continue
+        if name not in hooks:
+            return HookError(f"there is no hook {name}{did_you_mean(name, hooks)}")
+        given = list(inspect.signature(getattr(specs, name)).parameters)
+        for one in inspect.signature(function).parameters.values():
+            if one.default is one.empty and one.name not in given:
+                return _no_argument(name, one.name, given)
+    return HookError(" ".join(str(error).split()))
+
+
+def _no_argument(hook: str, name: str, given: list[str]) -> HookError:
+    from importlib_metadata import version  # noqa: PLC0415 - slow to import, and only for mistakes
+
+    core = f"boards-core {version('boards-core')}"
+    message = f"{hook} takes {name!r}, which {core} does not give"
+    known = did_you_mean(name, given) or "; it gives nothing"
+    removed = REMOVED.get((hook, name))
+    if removed is None:
+        advice = f"This is {core}; if it needs a newer one: pip install --upgrade boards-core"
+        return HookError(message + known.replace("; known:", "; it gives"), advice)
+    instead = f"; take {removed.instead} instead" if removed.instead else ""
+    return HookError(
+        f"{message} since {removed.version}{instead}",
+        f"The last to give it: pip install 'boards-core<{removed.version}'",
+    )
 
 
 def _told(error: BaseException) -> str:

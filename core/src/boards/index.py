@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["Index"]
 
 _HERE: Final = Path(__file__).parent
+_KEPT_BYTES: Final = 1_000_000
+"""How much of what was read for its rows alone is kept: a tree takes some thirty times its text."""
 
 
 class Index:
@@ -53,6 +55,7 @@ class Index:
         self._old = _load(self._file, self._code)
         self._new: dict[str, dict[str, Any]] = {"paths": {}, "folders": {}, "files": {}}
         self._documents: dict[SpecSource, SpecDocument] = {}
+        self._kept = 0
         self._entry_points: tuple[EntryPoint, ...] | None = None
         self._news = False
         self._moved: Callable[[str], bool] = lambda _: False
@@ -137,22 +140,19 @@ class Index:
         if known is not None and known[0] == now:
             self._new["files"][key] = known
             return FileRows.from_json(known[1])
-        rows = self.document(source).rows
+        document = self._documents.get(source) or _read(source)
+        if self._kept < _KEPT_BYTES:  # it is probably wanted soon; of very many, most are not
+            self._kept += source.size
+            self._documents[source] = document
+        rows = document.rows
         self._news = True
         self._new["files"][key] = [now, rows.as_json()]
         return rows
 
     def document(self, source: SpecSource) -> "SpecDocument":
-        """A file, read; once per process."""
-        from boards.documents import read_text, unreadable  # noqa: PLC0415 - slow to import
-        from boards.errors import SpecError  # noqa: PLC0415
-
+        """A file, read; kept from then on."""
         if source not in self._documents:
-            try:
-                document = read_text(source.read(), source.path, host=source.host)
-            except SpecError as error:
-                document = unreadable(source.path, error)
-            self._documents[source] = document
+            self._documents[source] = _read(source)
         return self._documents[source]
 
     def save(self) -> None:
@@ -177,6 +177,16 @@ class Index:
                 temporary.replace(self._file)
             finally:
                 temporary.unlink(missing_ok=True)
+
+
+def _read(source: SpecSource) -> "SpecDocument":
+    from boards.documents import read_text, unreadable  # noqa: PLC0415 - slow to import
+    from boards.errors import SpecError  # noqa: PLC0415
+
+    try:
+        return read_text(source.read(), source.path, host=source.host)
+    except SpecError as error:
+        return unreadable(source.path, error)
 
 
 def _moves(changed: list[str], *, reordered: bool) -> Callable[[str], bool]:

@@ -17,6 +17,7 @@ from boards.index import Index
 if TYPE_CHECKING:
     from boards.events import Event
     from boards.generations import Generation
+    from boards.hook_arguments import DeprecatedArgument
     from boards.hooks import HookModule
     from boards.records import (
         AuthRecord,
@@ -231,13 +232,19 @@ class Plugins:
         ]
 
     def _fault(
-        self, entry_point: EntryPoint, error: str, cause: BaseException | None = None
+        self,
+        entry_point: EntryPoint,
+        error: str,
+        cause: BaseException | None = None,
+        advice: str = "",
     ) -> None:
         name = entry_point.distribution
         remedy = (
             f"Upgrade it with: pip install --upgrade {name}; "
             f"or leave it out with BOARDS_PLUGINS_DISABLED={name}"
         )
+        if advice:
+            remedy = f"{advice}. {remedy}"
         if self._settings.strict:
             raise PluginError(
                 f"The plugin {entry_point.name} of {entry_point.source} is broken: {error}",
@@ -344,6 +351,16 @@ class Plugins:
                 veto.add_note(f"raised by the plugin {entry_point.name} of {entry_point.source}")
                 raise
 
+    def deprecated(self) -> "list[tuple[EntryPoint, str, DeprecatedArgument]]":
+        """Arguments that plugins take and that will go: the plugin, the hook and the argument."""
+        if not self.entry_points(_PYTHON):
+            return []
+        return [
+            (entry_point, hook, warning)
+            for entry_point, module in self._modules().items()
+            for hook, warning in module.deprecated
+        ]
+
     def _implementing(self, hook: str) -> "Iterator[tuple[EntryPoint, HookModule]]":
         if not self.entry_points(_PYTHON):
             return
@@ -361,7 +378,7 @@ class Plugins:
                 try:
                     loaded[entry_point] = load_hooks(entry_point)
                 except HookError as error:
-                    self._fault(entry_point, str(error), error.__cause__)
+                    self._fault(entry_point, str(error), error.__cause__, error.advice)
             self._loaded = loaded
         return self._loaded
 

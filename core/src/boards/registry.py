@@ -3,6 +3,9 @@
 Names come from the index; a spec is read when it is first needed, and compiled once.
 """
 
+import contextlib
+import gc
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,6 +73,10 @@ class Registry:
 
     @cached_property
     def _catalog(self) -> Catalog:
+        with _no_collecting():
+            return self._build()
+
+    def _build(self) -> Catalog:
         stack = [
             layers.models(self.models, self._index),
             layers.plugins(self._hooks, self._index),
@@ -102,6 +109,10 @@ class Registry:
             if name not in self._catalog.providers
         ]
         return [*self._hooks.problems(), *unknown, *self._catalog.problems]
+
+    def rivals(self) -> dict[str, tuple[str, str]]:
+        """Names that two plugins offer, and that nothing stronger settles: both sources of each."""
+        return dict(self._catalog.rivals)
 
     def plugins(self) -> list[PluginInfo]:
         """Every plugin and every file of the host, used or not. This imports plugins with hooks."""
@@ -346,6 +357,22 @@ class Registry:
                 generator=generator_id,
             )
         return CompiledGenerator(spec, provider.name, provider.spec)
+
+
+@contextlib.contextmanager
+def _no_collecting() -> Iterator[None]:
+    """Put off the search for garbage while thousands of objects are made that are all kept.
+
+    Of thousands of generators it takes longer than the rest of the work, and finds nothing.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _names(name: str, id_: str) -> bool:

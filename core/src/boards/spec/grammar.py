@@ -95,6 +95,11 @@ def keys_of(model: type) -> dict[str, "attrs.Attribute[Any]"]:
     }
 
 
+@cache
+def _keeps_place(model: type) -> bool:
+    return "place" in attrs.fields_dict(model)
+
+
 class _AsIs:
     """A value that the model keeps as the document has it."""
 
@@ -365,12 +370,13 @@ class Shape:
             return BAD
         known = keys_of(self.model)
         before = problems.count
-        meant = meant_by(value, known)
-        for name in value:
-            if name not in known:
-                problems.error(
-                    value.key_places[name], f"unknown key {name!r}{did_you_mean(name, known)}"
-                )
+        meant: dict[str, str] = {}
+        if not value.keys() <= known.keys():
+            meant = meant_by(value, known)
+            for name in value:
+                if name not in known:
+                    near = did_you_mean(name, known)
+                    problems.error(value.key_places[name], f"unknown key {name!r}{near}")
         arguments: dict[str, Any] = {}
         for name, attribute in known.items():
             written = name if name in value else meant.get(name)
@@ -385,7 +391,7 @@ class Shape:
                 problems.error(place, f"missing key {name!r}")
         if problems.count > before:
             return BAD
-        if "place" in attrs.fields_dict(self.model):
+        if _keeps_place(self.model):
             arguments["place"] = place
         return self.model(**arguments)
 

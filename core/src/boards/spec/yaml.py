@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from attrs import define, frozen
+from attrs import define
 
 from boards.errors import SpecError
 from boards.spec.places import Document, Mapping, Place, Problems, Sequence, Source
@@ -39,9 +39,9 @@ class _RefusedError(Exception):
         self.message = message
 
 
-@frozen
+@define
 class _Node:
-    """A finished value, where it stands, and how many nodes it has."""
+    """A finished value, where it stands, and how many nodes it has. Never changed."""
 
     value: Any
     place: Place
@@ -62,7 +62,7 @@ class _Open:
     @property
     def awaits_key(self) -> bool:
         """Whether the next node is a key."""
-        return isinstance(self.value, Mapping) and self.key is None
+        return self.key is None and isinstance(self.value, Mapping)
 
 
 def load(path: Path) -> str:
@@ -130,43 +130,45 @@ def _compose(source: Source, problems: Problems) -> _Node:
     root: _Node | None = None
     total = 0
 
-    for event in _events(source):
-        mark = event.start_mark
-        place = Place(source, mark.line + 1, mark.column + 1)
-        if isinstance(event, yaml.ScalarEvent):
-            _refuse_tag(event.tag, place)
-            # A key is a text as it is written: 1.10 is not 1.1.
-            is_key = bool(stack) and stack[-1].awaits_key
-            node = _Node(event.value if is_key else _scalar(event, place, problems), place, 1)
-            if not is_key and stack and event.implicit[0]:
-                _warn_of_look_alike(event.value, stack[-1].key, place, problems)
-            if event.anchor:
-                anchors[event.anchor] = node
-        elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
-            _refuse_tag(event.tag, place)
-            if len(stack) >= MAX_DEPTH:
-                raise _RefusedError(place, f"nested deeper than {MAX_DEPTH} levels")
-            is_mapping = isinstance(event, yaml.MappingStartEvent)
-            value = Mapping(place) if is_mapping else Sequence(place)
-            stack.append(_Open(value, place, event.anchor))
-            total += 1
-            continue
-        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+    events: Iterator[Any] = yaml.parse(source.text, Loader=_Loader)
+    for event in events:
+        kind = type(event)  # cheaper than isinstance, which counts here
+        if kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
             closed = stack.pop()
             _merge(closed)
             node = _Node(closed.value, _located(closed.value, closed.place), closed.weight)
             total -= closed.weight  # counted again below, as one finished node
             if closed.anchor:
                 anchors[closed.anchor] = node
-        elif isinstance(event, yaml.AliasEvent):
-            if event.anchor not in anchors:
-                raise _RefusedError(place, f"unknown alias *{event.anchor}")
-            anchor = anchors[event.anchor]
-            node = _Node(anchor.value, _located(anchor.value, place), anchor.weight)
-        elif isinstance(event, yaml.DocumentStartEvent) and root is not None:
-            raise _RefusedError(place, "a second document begins here; a file holds one")
         else:
-            continue
+            mark = event.start_mark
+            place = Place(source, mark.line + 1, mark.column + 1)
+            if kind is yaml.ScalarEvent:
+                _refuse_tag(event.tag, place)
+                # A key is a text as it is written: 1.10 is not 1.1.
+                is_key = bool(stack) and stack[-1].awaits_key
+                node = _Node(event.value if is_key else _scalar(event, place, problems), place, 1)
+                if not is_key and stack and event.implicit[0]:
+                    _warn_of_look_alike(event.value, stack[-1].key, place, problems)
+                if event.anchor:
+                    anchors[event.anchor] = node
+            elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
+                _refuse_tag(event.tag, place)
+                if len(stack) >= MAX_DEPTH:
+                    raise _RefusedError(place, f"nested deeper than {MAX_DEPTH} levels")
+                value = Mapping(place) if kind is yaml.MappingStartEvent else Sequence(place)
+                stack.append(_Open(value, place, event.anchor))
+                total += 1
+                continue
+            elif kind is yaml.AliasEvent:
+                if event.anchor not in anchors:
+                    raise _RefusedError(place, f"unknown alias *{event.anchor}")
+                anchor = anchors[event.anchor]
+                node = _Node(anchor.value, _located(anchor.value, place), anchor.weight)
+            elif kind is yaml.DocumentStartEvent and root is not None:
+                raise _RefusedError(place, "a second document begins here; a file holds one")
+            else:
+                continue
         total += node.weight
         if total > MAX_NODES:
             raise _RefusedError(place, f"more than {MAX_NODES:,} nodes, aliases expanded")
@@ -179,10 +181,6 @@ def _compose(source: Source, problems: Problems) -> _Node:
 
 def _located(value: Any, place: Place) -> Place:
     return value.located(place) if isinstance(value, Mapping) else place
-
-
-def _events(source: Source) -> Iterator[Any]:
-    yield from yaml.parse(source.text, Loader=_Loader)
 
 
 def _refuse_tag(tag: str | None, place: Place) -> None:

@@ -1,23 +1,20 @@
-"""``boards plugins``, and the commands that plugins bring."""
+"""``boards plugins``: what there is."""
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from boards.cli.output import plain
-from boards.cli.session import Session, command
+from boards.cli.plugins.loading import load_command
+from boards.cli.session import Session
 from boards.errors import PluginError
 
 if TYPE_CHECKING:
     from boards.discovery import EntryPoint
 
-__all__ = ["load_command", "plugins"]
+__all__ = ["list_plugins"]
 
 
-@command()
-def plugins(session: Session) -> None:
-    """List plugins: what they offer, or what is wrong with them and how to mend it."""
+def list_plugins(session: Session) -> None:
+    """Write the list: what each plugin offers, or what is wrong with it and how to mend it."""
     boards = session.boards(drive=False)
     shown = [one.as_dict() for one in boards.plugins()]
     shown += [_command(one) for one in boards.registry.hooks.entry_points("boards.commands")]
@@ -67,33 +64,3 @@ def _command(entry_point: "EntryPoint") -> dict[str, Any]:
         "error": error,
         "remedy": remedy,
     }
-
-
-def load_command(entry_point: "EntryPoint") -> click.Command:
-    """Import a plugin's command.
-
-    Raises:
-        PluginError: It cannot be imported, or is no click command.
-    """
-    module, _, attribute = entry_point.value.partition(":")
-    remedy = (
-        f"Upgrade or remove it: pip install -U {entry_point.distribution}, "
-        f"or BOARDS_PLUGINS_DISABLED={entry_point.distribution}"
-    )
-    try:
-        found: Any = importlib.import_module(module.strip())
-        for name in attribute.strip().split("."):
-            found = getattr(found, name)
-    except (Exception, SystemExit) as error:
-        raise PluginError(
-            f"The command {entry_point.name} of {entry_point.source} cannot be imported: "
-            f"{type(error).__name__}: {error}",
-            remedy=remedy,
-        ) from error
-    if not isinstance(found, click.Command):
-        raise PluginError(
-            f"The command {entry_point.name} of {entry_point.source} is no click command, "
-            f"but {type(found).__name__}.",
-            remedy=remedy,
-        )
-    return found

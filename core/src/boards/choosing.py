@@ -15,6 +15,7 @@ from attrs import frozen
 from boards.errors import InvalidInputError, Problem, SpecError, UnavailableError
 from boards.events import Happening
 from boards.generations import Alternative, Cost, Generation, new_id
+from boards.lineage import Source, sources
 
 if TYPE_CHECKING:
     from boards.entries import GeneratorEntry
@@ -35,6 +36,7 @@ class Options:
         priority: Lower first.
         cache: Whether the result of an equal request will do.
         fallback: None for what the settings say; so is ``on_ambiguous``.
+        owner: Whose it is.
     """
 
     dedupe_key: str | None = None
@@ -42,6 +44,7 @@ class Options:
     cache: bool = False
     fallback: "Fallback | None" = None
     on_ambiguous: "OnAmbiguous | None" = None
+    owner: str = ""
 
 
 @frozen
@@ -52,11 +55,13 @@ class Prepared:
         generation: Queued.
         happenings: Its first events.
         shared_as: What equal requests have in common; None where none is shared.
+        sources: Its inputs that may be artifacts of earlier generations.
     """
 
     generation: Generation
     happenings: list[Happening]
     shared_as: str | None = None
+    sources: tuple[Source, ...] = ()
 
 
 @frozen
@@ -151,6 +156,7 @@ async def prepare(
     entry = choice.entries[0]
     compiled = registry.compiled(entry.id)
     complete = checked(compiled.inputs, given, entry.id)
+    as_given = dict(complete)
     complete = await ingested(compiled.inputs, complete, storage)
     taken = {name: value for name, value in complete.items() if name in given}
     now = time.time()
@@ -161,6 +167,7 @@ async def prepare(
         artifact_type=entry.artifact_type,
         input=complete,
         cost=estimate(compiled, complete),
+        owner=options.owner,
         dedupe_key=options.dedupe_key,
         priority=options.priority,
         created_at=now,
@@ -171,7 +178,12 @@ async def prepare(
     happenings = [Happening("queued", {"generator": entry.id})]
     for id_, reason in choice.passed:
         happenings.append(Happening("fallback", {"from": id_, "to": entry.id, "reason": reason}))
-    return Prepared(generation, happenings, _shared(generation) if options.cache else None)
+    return Prepared(
+        generation,
+        happenings,
+        _shared(generation) if options.cache else None,
+        sources(compiled.inputs, as_given, complete),
+    )
 
 
 def _alternatives(

@@ -35,6 +35,7 @@ __all__ = [
     "Part",
     "Progress",
     "Raise",
+    "Rate",
     "Request",
     "Retry",
     "Rule",
@@ -398,6 +399,16 @@ class Webhook(_Part):
 
 
 @frozen(eq=False)
+class Rate(_Part):
+    """Units with a price of their own: ``Rate(body.usage.output_tokens, usd=0.00003)``."""
+
+    model = model.Rate
+
+    quantity: Path
+    usd: float = field(kw_only=True)
+
+
+@frozen(eq=False)
 class ActualCost(_Part):
     """Where the last reply tells what a job did cost: ``ActualCost(usd=body.price)``."""
 
@@ -405,6 +416,7 @@ class ActualCost(_Part):
 
     usd: Path | None = field(default=None, kw_only=True)
     quantity: Path | None = field(default=None, kw_only=True)
+    rates: Sequence[Rate] | None = field(default=None, kw_only=True)
 
 
 @frozen(eq=False)
@@ -414,7 +426,14 @@ class Cost(_Part):
     model = model.CostSpec
 
     unit: Literal[
-        "image", "second", "character", "megapixel", "compute_second", "credit", "generation"
+        "image",
+        "second",
+        "character",
+        "token",
+        "megapixel",
+        "compute_second",
+        "credit",
+        "generation",
     ]
     usd: float | None = field(default=None, kw_only=True)
     source: str | None = field(default=None, kw_only=True)
@@ -504,6 +523,7 @@ class Upload(_Part):
     result: Text = field(kw_only=True)
     capture: Mapping[str, Path] | None = field(default=None, kw_only=True)
     put: Request | None = field(default=None, kw_only=True)
+    expires: str | None = field(default=None, kw_only=True)
 
 
 @frozen(eq=False)

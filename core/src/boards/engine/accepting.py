@@ -60,8 +60,10 @@ async def committed(
     compiled = flight.compiled
     now = time.time()
     status = "queued"
-    if reply is not None and compiled.status is not None:
-        status = compiled.status(reply, True)[0] or "queued"
+    if reply is not None:
+        flight.hear_cost(reply)  # with the job's id: a crash forgets neither
+        if compiled.status is not None:
+            status = compiled.status(reply, True)[0] or "queued"
     await _insist(
         machine,
         flight,

@@ -22,10 +22,11 @@ from boards.engine.addresses import AddressPolicy
 from boards.engine.download import Downloader
 from boards.engine.flight import Flight, Heard
 from boards.engine.machine import Machine
-from boards.engine.observing import Observers, Teller
+from boards.engine.observing import Observers, Teller, pruned
 from boards.engine.rest import TRANSPORT_ERRORS, ProviderClient
 from boards.engine.stages import SpecStages
 from boards.engine.transport import AiohttpTransport, Transport
+from boards.engine.uploading import Uploads
 from boards.engine.webhooks import Addresses, Replays, token_hash
 from boards.errors import BoardsError, NotFoundError, SettingsError, StoreError
 from boards.events import Event, Happening
@@ -94,6 +95,7 @@ class Engine:
         self._stages: dict[str, Stages] = {}
         self._replays = Replays()
         self._observers = Observers()
+        self._creating: set[str] = set()  # waited for before it is there
         self._follower: asyncio.Task[None] | None = None
         self._told_of_others: list[Callable[[], Awaitable[None]]] = []
         self._driving = False
@@ -118,10 +120,12 @@ class Engine:
             accounts=Accounts(
                 store, settings.budget + settings.owner_budget, settings.budget_unpriced
             ),
+            uploads=Uploads(store),
             flights={},
             critical=set(),
             attempted=None if self._telemetry is None else self._telemetry.attempted,
         )
+        store.subscribe(self.machine.uploads.committed)
         if self._telemetry is not None:
             store.subscribe(self._committed)
         self._teller: Teller | None = None
@@ -150,6 +154,7 @@ class Engine:
         await self._runner.stop()
         if self.machine.critical:
             await asyncio.gather(*self.machine.critical, return_exceptions=True)
+        await self.machine.uploads.close()
         listeners = [flight.listener for flight in self.machine.flights.values() if flight.listener]
         for flight in self.machine.flights.values():
             flight.leave()
@@ -246,9 +251,12 @@ class Engine:
                     flight.wish_canceled()
                 self._runner.wake(generation.id)
         for generation_id in self._observers.waited_for:
+            existed = generation_id not in self._creating
             found = await self.store.get(generation_id)
             if found is not None:
                 self._observers.committed(found, ())
+            elif existed:
+                self._observers.gone(generation_id)
         await self._tell_of_others()
 
     async def create(self, request: "Prepared") -> Generation:
@@ -263,6 +271,7 @@ class Engine:
             request.happenings,
             shared_as=request.shared_as,
             max_in_flight=self._settings.max_in_flight,
+            sources=request.sources,
         )
         if self._driving and created.id == generation.id:
             if self._telemetry is not None:
@@ -279,12 +288,15 @@ class Engine:
         """The generation when it ends, or when it is ``unknown`` and waits for a decision.
 
         Raises:
+            NotFoundError: It ended, and was pruned meanwhile.
             BoardsError: A fault of this machine holds it up: a full disk, say. It is not lost.
         """
         future = self._observers.end_of(generation.id)
         try:
             now = await self.store.get(generation.id)
-            if now is not None and (now.final or now.phase == "unknown"):
+            if now is None:
+                raise pruned(generation.id)
+            if now.final or now.phase == "unknown":
                 return now
             return await future
         finally:
@@ -294,8 +306,12 @@ class Engine:
         """Create and wait, without a look at the store between."""
         generation = request.generation
         future = self._observers.end_of(generation.id)
+        self._creating.add(generation.id)
         try:
-            created = await self.create(request)
+            try:
+                created = await self.create(request)
+            finally:
+                self._creating.discard(generation.id)
             if created.id != generation.id:
                 return await self.wait(created)
             return await future

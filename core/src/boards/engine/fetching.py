@@ -94,6 +94,8 @@ async def _kept(machine: "Machine", flight: "Flight", found: Found) -> Output:
         expires = None if found.expires is None else time.time() + found.expires
         return Output("url", found.value, None, found.mime, expires, found.fetch_auth, found.meta)
     content, mime = await _decoded(found)
+    if not content and found.form not in ("text", "json"):
+        raise ProviderError("provider", "The output is empty.")
     writer = machine.storage.writer()
     await writer.write(content)
     blob = await writer.commit(extension_of(sniff(content[:512]) or mime))

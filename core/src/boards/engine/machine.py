@@ -18,6 +18,7 @@ from boards.engine.download import Fetcher
 from boards.engine.files import read_file
 from boards.engine.flight import Flight
 from boards.engine.rest import ProviderClient
+from boards.engine.uploading import Uploads
 from boards.engine.webhooks import Addresses
 from boards.errors import BoardsError, Failure, ProviderErrorKind, StorageError, StoreError
 from boards.events import FailedData, Happening
@@ -66,6 +67,7 @@ class Machine:
         wake: Has a generation driven at once.
         addresses: Of webhooks; None where no public address is set.
         accounts: The ledger's part of each transition, and the budgets.
+        uploads: Files that are at providers already.
         attempted: Told of an attempt that is committed, as it was before and as it is.
     """
 
@@ -80,6 +82,7 @@ class Machine:
     wake: Callable[[str], None]
     addresses: Addresses | None
     accounts: Accounts
+    uploads: Uploads
     flights: dict[str, Flight]
     critical: set["asyncio.Task[Any]"]
     attempted: Callable[[Generation, Attempt | None, Attempt], None] | None = None

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from boards.errors import BoardsError, StoreError
+from boards.errors import BoardsError, NotFoundError, StoreError
 from boards.events import Event, Happening
 from boards.generations import Generation
 from boards.logs import Logger
@@ -12,7 +12,7 @@ from boards.logs import Logger
 if TYPE_CHECKING:
     from boards.store import Store
 
-__all__ = ["Observers", "Teller"]
+__all__ = ["Observers", "Teller", "pruned"]
 
 _log = Logger("boards.engine")
 
@@ -78,6 +78,14 @@ class Observers:
         for event in self._news.get(generation.id, ()):
             event.set()
 
+    def gone(self, generation_id: str) -> None:
+        """A generation is not in the store any more: it ended, and was pruned, elsewhere."""
+        for future in list(self._ends.get(generation_id, ())):
+            if not future.done():
+                future.set_exception(pruned(generation_id))
+        for event in self._news.get(generation_id, ()):
+            event.set()
+
     def close(self) -> None:
         """Nobody here will hear of anything any more, and is told so."""
         self._closed = True
@@ -98,6 +106,14 @@ class Observers:
         """
         if self._closed:
             raise _closed()
+
+
+def pruned(generation_id: str) -> NotFoundError:
+    """What to tell of a generation that was there, and is not any more."""
+    return NotFoundError(
+        f"There is no generation {generation_id} any more: it ended, and was pruned.",
+        generation_id=generation_id,
+    )
 
 
 def _closed() -> BoardsError:

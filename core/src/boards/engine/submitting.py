@@ -204,7 +204,8 @@ async def _prepared(
     if chosen is None:
         return _Sending(job, None, None, client.account)
     stages = machine.stages(flight.generation.provider)
-    forms = FileForms(client, machine.storage, partial(stages.upload, job), machine.downloader)
+    upload = machine.uploads.of(client, job.generation.id, partial(stages.upload, job))
+    forms = FileForms(client, machine.storage, upload, machine.downloader)
     scope = {**job.scope, "files": forms}
     rendered = chosen.request.render(scope)
     if await forms.prepare():

@@ -1,17 +1,138 @@
-"""Uploads: an input file put where the provider can fetch it, as ``files.upload`` says."""
+"""Uploads: an input file put where the provider can fetch it, as ``files.upload`` says.
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+While an upload lives it is used again: for the same bytes, sent in the same way, by the same
+account.
+"""
 
-from boards.errors import ProviderError
+import asyncio
+import contextlib
+import hashlib
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from boards.errors import ProviderError, StoreError
+from boards.events import Happening
+from boards.generations import Generation
+from boards.logs import Logger
 from boards.spec.paths import ABSENT, first
 from boards.spec.requests import CompiledRequest, FilePart
 from boards.spec.tokens import Scope, compile_template
+from boards.spec.writing import document_of
+from boards.store.uploads import UploadKey, UploadStore
 
 if TYPE_CHECKING:
     from boards.engine.rest import ProviderClient
+    from boards.store import Store
 
-__all__ = ["upload"]
+__all__ = ["Uploads", "upload"]
+
+_log = Logger("boards.engine")
+
+_USED: Final = 0.5
+"""The part of an upload's life in which it is used again: the job that takes it last may still
+wait for the rest of it."""
+
+_Send = Callable[[FilePart], Awaitable[str]]
+
+
+class Uploads:
+    """Has a file uploaded, unless it is at the provider already.
+
+    Args:
+        store: Where uploads are kept, if it keeps any.
+    """
+
+    def __init__(self, store: "Store") -> None:
+        self._kept: UploadStore | None = getattr(store, "uploads", None)
+        self._under_way: dict[UploadKey, asyncio.Task[str]] = {}
+        self._taken: dict[str, set[UploadKey]] = {}
+        self._ways: dict[str, str] = {}
+
+    def of(self, client: "ProviderClient", generation_id: str, send: _Send) -> _Send:
+        """How the files of a generation are uploaded.
+
+        Args:
+            client: Of the provider.
+            generation_id: Whose files.
+            send: Uploads a file, whatever is there already.
+        """
+        spec = client.spec.files.upload if client.spec.files is not None else None
+        if self._kept is None or spec is None or spec.expires is None:
+            return send
+        return partial(self._uploaded, self._kept, client, spec.expires, generation_id, send)
+
+    async def _uploaded(
+        self,
+        kept: UploadStore,
+        client: "ProviderClient",
+        life: float,
+        generation_id: str,
+        send: _Send,
+        file: FilePart,
+    ) -> str:
+        digest = await asyncio.to_thread(hashlib.sha256, file.content)
+        key = UploadKey(client.account, digest.hexdigest(), self._way(client, file.mime))
+        task = self._under_way.get(key)
+        if task is None:
+            if (found := await kept.get(key, time.time())) is not None:
+                self._taken.setdefault(generation_id, set()).add(key)
+                return found
+            task = self._under_way.get(key)  # of another, who looked at the same time
+        if task is None:
+            task = asyncio.create_task(_sent(kept, key, life, send, file))
+            self._under_way[key] = task
+            task.add_done_callback(partial(self._over, key))
+        else:
+            self._taken.setdefault(generation_id, set()).add(key)
+        return await asyncio.shield(task)  # whoever began it may be canceled; others wait for it
+
+    def _way(self, client: "ProviderClient", mime: str) -> str:
+        """The digest of how a provider takes a file of a media type."""
+        way = self._ways.get(client.name)
+        if way is None:
+            spec = document_of(client.spec)
+            parts = (spec.get("files"), spec.get("headers"), spec.get("adapter"))
+            way = self._ways[client.name] = json.dumps([client.name, *parts], sort_keys=True)
+        return hashlib.sha256(f"{mime} {way}".encode()).hexdigest()
+
+    def _over(self, key: UploadKey, task: "asyncio.Task[str]") -> None:
+        del self._under_way[key]
+        if not task.cancelled():
+            task.exception()  # nobody may be left who looks
+
+    def committed(self, generation: Generation, _happenings: Sequence[Happening]) -> None:
+        """Told by the store after each commit of this process.
+
+        What failed with an upload of before may have failed because that is gone: it is used no
+        more. The error need not say so, and an upload is cheap.
+        """
+        if not generation.final or generation.id not in self._taken:
+            return
+        keys = self._taken.pop(generation.id)
+        if generation.phase == "failed" and self._kept is not None:
+            with contextlib.suppress(StoreError):  # it closes
+                self._kept.forget(keys)
+
+    async def close(self) -> None:
+        """Let go of what is under way."""
+        tasks = list(self._under_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _sent(kept: UploadStore, key: UploadKey, life: float, send: _Send, file: FilePart) -> str:
+    """Upload a file, and keep where it is."""
+    began = time.time()
+    address = await send(file)
+    try:
+        await kept.keep(key, address, at=began, until=began + _USED * life)
+    except StoreError as error:  # the next file is uploaded again
+        _log.warning("an upload is not kept", error=error.message)
+    return address
 
 
 async def upload(client: "ProviderClient", scope: Scope, file: FilePart) -> str:

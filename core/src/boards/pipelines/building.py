@@ -12,7 +12,7 @@ from boards.dsl.references import Names, Predicate, Root, Token, Value
 from boards.errors import SpecError
 from boards.pipelines.checking import check_pipeline
 from boards.pipelines.model import ON_FAILURE, PipelineSpec, Step
-from boards.pipelines.reader import read_file, read_pipeline
+from boards.pipelines.reader import read_pipeline
 from boards.spec import places
 from boards.spec.grammar import Shape, keys_of
 from boards.spec.places import Problems, locate, plain
@@ -20,6 +20,7 @@ from boards.spec.places import Problems, locate, plain
 if TYPE_CHECKING:
     from boards.dsl import Generator
     from boards.records import GeneratorRecord
+    from boards.registry import Registry
 
 __all__ = ["GivenPipeline", "Pipeline", "spec_of"]
 
@@ -184,8 +185,12 @@ GivenPipeline = Pipeline | PipelineSpec | PathLike[str] | str
 """A pipeline as :meth:`boards.Boards.run` takes it: itself, or a YAML file."""
 
 
-def spec_of(given: GivenPipeline) -> PipelineSpec:
+def spec_of(given: GivenPipeline, registry: "Registry") -> PipelineSpec:
     """The spec of a pipeline.
+
+    Args:
+        given: The pipeline.
+        registry: What there is to generate with: a file is checked against it.
 
     Raises:
         SpecError: It has mistakes.
@@ -194,7 +199,9 @@ def spec_of(given: GivenPipeline) -> PipelineSpec:
         return given.spec
     if isinstance(given, PipelineSpec):
         return given
-    return read_file(Path(given))
+    from boards.pipelines.starting import read_file  # noqa: PLC0415  # with the engine
+
+    return read_file(Path(given), registry)
 
 
 def _step_of(given: "Token | str") -> str:

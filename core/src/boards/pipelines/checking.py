@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import frozen
 
 from boards.errors import NotFoundError, SpecError
+from boards.pipelines.reader import read_document, salvage_document
 from boards.pipelines.references import Reference, paths_in
 from boards.spec.inputs import FileInput, InputSchema
 from boards.spec.operators import Body, Items, Literal, Members, Secret, compile_body
 from boards.spec.paths import Path
-from boards.spec.places import NOWHERE, Place, Problems, did_you_mean
+from boards.spec.places import NOWHERE, Document, Place, Problems, did_you_mean
 from boards.spec.predicates import Predicate
 from boards.spec.tokens import FILE_FILTERS, Template
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from boards.pipelines.model import PipelineSpec, Step
     from boards.registry import Registry
 
-__all__ = ["RESULTS", "Known", "LookUp", "check_pipeline", "installed"]
+__all__ = ["RESULTS", "Known", "LookUp", "check_document", "check_pipeline", "installed"]
 
 RESULTS: Final = ("artifacts", "text", "meta", "status")
 """What is known of a step: ``${steps.NAME.artifacts.0}`` and so on."""
@@ -73,8 +74,35 @@ def installed(registry: "Registry", *, elsewhere: frozenset[str] = frozenset()) 
     return look_up
 
 
+def check_document(
+    document: Document, problems: Problems, look_up: LookUp | None = None
+) -> "PipelineSpec | None":
+    """Note every mistake in a document with a pipeline, those of reading and those of checking.
+
+    What can be read of it is checked although other parts of it cannot be.
+
+    Returns:
+        The pipeline; None where a mistake of reading was noted.
+    """
+    before = problems.count
+    spec = read_document(document, problems)
+    if spec is not None and problems.count == before:
+        check_pipeline(spec, problems, look_up)
+        return spec
+    part, faults = salvage_document(document)
+    if part is not None:
+        found = Problems()
+        check_pipeline(part, found, look_up, whole=False)
+        problems.take(found, but_at=faults | problems.error_places)
+    return None
+
+
 def check_pipeline(
-    spec: "PipelineSpec", problems: Problems, look_up: LookUp | None = None
+    spec: "PipelineSpec",
+    problems: Problems,
+    look_up: LookUp | None = None,
+    *,
+    whole: bool = True,
 ) -> dict[str, Known]:
     """Note every mistake in a pipeline.
 
@@ -82,6 +110,7 @@ def check_pipeline(
         spec: As it was read.
         problems: Where mistakes are noted.
         look_up: Finds generators; without it only what the pipeline itself tells is checked.
+        whole: All of it could be read: what it does not use, nobody uses.
 
     Returns:
         The generators that were found, by step.
@@ -102,7 +131,7 @@ def check_pipeline(
             problems.error(
                 place.at("outputs"), f"there is no step {name!r}{did_you_mean(name, spec.steps)}"
             )
-    for name in spec.inputs.keys() - used:
+    for name in spec.inputs.keys() - used if whole else ():
         at = place.at("inputs")
         problems.warn(getattr(at, "keys", {}).get(name, at), f"the input {name!r} is not used")
     _check_order(spec, problems)

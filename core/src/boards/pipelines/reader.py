@@ -1,11 +1,9 @@
 """From a document to a pipeline: ``pipeline:`` at the top, in the generator language's own YAML."""
 
-from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from boards.errors import SpecError
 from boards.pipelines.model import PipelineSpec
-from boards.spec import yaml
 from boards.spec.grammar import BAD, Shape
 from boards.spec.places import (
     Document,
@@ -17,35 +15,22 @@ from boards.spec.places import (
     locate,
 )
 from boards.spec.reader import version_known
+from boards.spec.salvage import At, salvage_part
 
 __all__ = [
     "from_document",
     "is_pipeline",
     "read_document",
-    "read_file",
     "read_pipeline",
+    "salvage_document",
 ]
 
-_TOP = ("spec", "pipeline")
+_TOP: Final = ("spec", "pipeline")
 
 
 def is_pipeline(document: Document) -> bool:
     """Whether a document defines a pipeline, rather than generators."""
     return isinstance(document.root, Mapping) and "pipeline" in document.root
-
-
-def read_file(path: Path) -> PipelineSpec:
-    """The pipeline of a YAML file, as far as the file alone tells whether it is right.
-
-    Raises:
-        SpecError: It cannot be read, or has mistakes; all are told, each at its place.
-    """
-    problems = Problems()
-    document = yaml.parse(yaml.load(path), str(path), problems)
-    spec = None if document is None else read_document(document, problems)
-    if spec is None or problems.errors:
-        raise SpecError(f"The pipeline {path} has mistakes.", problems.errors)
-    return spec
 
 
 def read_document(document: Document, problems: Problems) -> PipelineSpec | None:
@@ -71,6 +56,23 @@ def read_pipeline(value: Any, place: Place, problems: Problems) -> PipelineSpec 
     """Read what stands under ``pipeline:``; None where a mistake was noted."""
     spec = Shape(PipelineSpec).read(value, place, problems)
     return None if spec is BAD else spec
+
+
+def salvage_document(document: Document) -> tuple[PipelineSpec | None, frozenset[At]]:
+    """What can still be read of a document with mistakes; nothing to run.
+
+    Returns:
+        The pipeline, if there is something of it; and the places at which a check would only tell
+        what reading has told, as :func:`boards.spec.salvage.salvage` does.
+    """
+    root = document.root
+    if not isinstance(root, Mapping) or "pipeline" not in root:
+        return None, frozenset()
+    if "spec" in root and not version_known(root["spec"], document.place, Problems()):
+        return None, frozenset()  # its mistakes may be none in a newer language
+    place = root.value_places["pipeline"]
+    part, faults = salvage_part(Shape(PipelineSpec), root["pipeline"], place)
+    return None if part is BAD else part, faults
 
 
 def from_document(document: Any) -> PipelineSpec:

@@ -5,14 +5,16 @@ from typing import Any, Final
 
 from boards.artifacts import Artifact
 from boards.errors import InvalidInputError, Problem
+from boards.lineage import Source
 from boards.pipelines.model import Step
+from boards.pipelines.references import references
 from boards.runs import PipelineRun, StepRun
-from boards.spec.operators import compile_body
+from boards.spec.operators import Members, compile_body
 from boards.spec.predicates import compile_predicate
 from boards.spec.tokens import RenderError
 from boards.storage import Storage
 
-__all__ = ["MAX_TEXT", "render", "scope_of", "wanted"]
+__all__ = ["MAX_TEXT", "render", "scope_of", "texts_taken", "wanted"]
 
 MAX_TEXT: Final = 1_000_000
 """Bytes of a text that another step may take."""
@@ -92,6 +94,23 @@ def render(step: Step, scope: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(rendered, dict):
         raise InvalidInputError("The input of a step is a mapping of inputs by name.")
     return rendered
+
+
+def texts_taken(step: Step, run: PipelineRun) -> list[Source]:
+    """The artifacts whose text is part of a step's input, beside those that it takes as files."""
+    members = step.input.members if isinstance(step.input, Members) else ()
+    found: dict[Source, None] = {}
+    for name, value in members:
+        for one in references(value):
+            below = one.token.steps[1:]
+            if one.step is None or "text" not in below:
+                continue
+            made = run[one.step].artifacts
+            numbered = below[0] == "artifacts" and below[1].isdecimal()
+            texts = [artifact for artifact in made if artifact.type == "text"]
+            for artifact in made[int(below[1]) :][:1] if numbered else texts[:1]:
+                found[Source(name, artifact.sha256, artifact.id)] = None
+    return list(found)
 
 
 def _given(value: Any) -> Any:

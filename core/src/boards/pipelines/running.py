@@ -21,7 +21,7 @@ from boards.logs import Logger
 from boards.pipelines.deciding import changed, next_moves
 from boards.pipelines.model import PipelineSpec
 from boards.pipelines.reader import from_document
-from boards.pipelines.rendering import render, scope_of, wanted
+from boards.pipelines.rendering import render, scope_of, texts_taken, wanted
 from boards.runner import Again, Done
 from boards.runner.embedded import EmbeddedRunner
 from boards.runs import PipelineRun, StepRun
@@ -158,7 +158,9 @@ class Conductor:
             False if this process does not own the store any more: nothing was begun.
         """
         says = spec.steps[step.name]
-        options = Options(dedupe_key=dedupe_key(run.id, step.name), priority=run.priority)
+        options = Options(
+            dedupe_key=dedupe_key(run.id, step.name), priority=run.priority, owner=run.owner
+        )
         try:
             scope = await scope_of(says, run, self._engine.storage)
             if not wanted(says, scope):
@@ -173,8 +175,11 @@ class Conductor:
         begun = evolve(step, status="running", generation_id=id_)
         if step.generation_id is None and not await self._commit_step(run, step, begun):
             return False
-        generation = evolve(prepared.generation, id=id_, owner=run.owner)
-        created = await self._engine.create(evolve(prepared, generation=generation))
+        generation = evolve(prepared.generation, id=id_)
+        sources = (*prepared.sources, *texts_taken(says, run))
+        created = await self._engine.create(
+            evolve(prepared, generation=generation, sources=sources)
+        )
         self._tell(run.id)
         if created.id == id_:
             return True
@@ -193,18 +198,18 @@ class Conductor:
             self._runner.wake(run.id)
         return created
 
-    async def get(self, run_id: str) -> PipelineRun:
-        """A run by its id, or by the beginning of it.
+    async def get(self, run_id: str, *, owner: str) -> PipelineRun:
+        """A run of an owner by its id, or by the beginning of it.
 
         Raises:
             NotFoundError: There is none, or several begin so.
         """
-        found = await self._runs.get(run_id)
+        found = await self._runs.get(run_id, owner=owner)
         if found is not None:
             return found
-        candidates = await self._runs.find(run_id) if run_id else []
+        candidates = await self._runs.find(run_id, owner=owner) if run_id else []
         if len(candidates) == 1:
-            return await self._runs.get(candidates[0].id) or candidates[0]
+            return await self._runs.get(candidates[0].id, owner=owner) or candidates[0]
         what = "Several runs begin" if candidates else "There is no run of a pipeline that begins"
         raise NotFoundError(
             f"{what} with {run_id!r}.",
@@ -212,8 +217,8 @@ class Conductor:
             remedy="List them with: boards runs",
         )
 
-    async def watch(self, run_id: str) -> AsyncIterator[PipelineRun]:
-        """A run as it is, and again whenever one of its steps moved, until it ends.
+    async def watch(self, run_id: str, *, owner: str) -> AsyncIterator[PipelineRun]:
+        """A run of an owner as it is, and again whenever one of its steps moved, until it ends.
 
         It also ends while all that the run waits for is a decision: see ``boards resolve``.
 
@@ -227,7 +232,7 @@ class Conductor:
         try:
             while True:
                 event.clear()
-                run = await self.get(run_id)
+                run = await self.get(run_id, owner=owner)
                 if run != before:
                     before = run
                     yield run
@@ -262,22 +267,22 @@ class Conductor:
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.gather(news, *ends, return_exceptions=True)
 
-    async def wait(self, run_id: str) -> PipelineRun:
+    async def wait(self, run_id: str, *, owner: str) -> PipelineRun:
         """The run when it ended, however it ended, or when it waits for a decision alone."""
-        run = await self.get(run_id)
-        async for one in self.watch(run.id):
+        run = await self.get(run_id, owner=owner)
+        async for one in self.watch(run.id, owner=owner):
             run = one
         return run
 
-    async def cancel(self, run_id: str) -> PipelineRun:
-        """Wish a run canceled; its owner cancels what is under way."""
-        run = await self.get(run_id)
+    async def cancel(self, run_id: str, *, owner: str) -> PipelineRun:
+        """Wish a run canceled; whoever drives cancels what is under way."""
+        run = await self.get(run_id, owner=owner)
         wished = await self._runs.wish_cancel(run.id)
         if wished is not None and self._engine.driving:
             self._seen[run.id] = True
             self._runner.wake(run.id)
         self._tell(run.id)
-        return wished or await self.get(run.id)
+        return wished or await self.get(run.id, owner=owner)
 
     async def list(self, **given: Any) -> list[PipelineRun]:
         """Runs, newest first, without generations."""

@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from boards.choosing import choose
 from boards.engine.inputs import checked, ingested
 from boards.errors import InvalidInputError, SpecError
 from boards.generations import new_id
-from boards.pipelines.checking import check_pipeline, installed
+from boards.pipelines.checking import check_document, check_pipeline, installed
 from boards.pipelines.model import PipelineSpec
 from boards.runs import PipelineRun, StepRun
+from boards.spec import yaml
 from boards.spec.places import Problems
 from boards.spec.writing import document_of
 
@@ -19,7 +21,21 @@ if TYPE_CHECKING:
     from boards.settings import Settings
     from boards.storage import Storage
 
-__all__ = ["prepared", "refuse_mistakes"]
+__all__ = ["prepared", "read_file", "refuse_mistakes"]
+
+
+def read_file(path: Path, registry: "Registry") -> PipelineSpec:
+    """The pipeline of a YAML file.
+
+    Raises:
+        SpecError: It cannot be read, or could not run; all mistakes are told, each at its place.
+    """
+    problems = Problems()
+    document = yaml.parse(yaml.load(path), str(path), problems)
+    spec = None if document is None else check_document(document, problems, installed(registry))
+    if spec is None or problems.errors:
+        raise SpecError(f"The pipeline {path} has mistakes.", problems.errors)
+    return spec
 
 
 def refuse_mistakes(spec: PipelineSpec, registry: "Registry") -> set[str]:
@@ -45,6 +61,7 @@ async def prepared(
     settings: "Settings",
     storage: "Storage",
     *,
+    owner: str,
     dedupe_key: str | None,
     priority: int,
 ) -> PipelineRun:
@@ -77,6 +94,7 @@ async def prepared(
         input=await ingested(schema, complete, storage),
         steps=tuple(steps),
         outputs=spec.results,
+        owner=owner,
         dedupe_key=dedupe_key,
         priority=priority,
         created_at=time.time(),

@@ -209,5 +209,7 @@ class CompiledGenerator:
         if cost is None or cost.usd is None:
             return None
         times = self._times(scope) if self._times is not None else 1
+        if isinstance(times, str) and cost.unit == "character":
+            times = len(times)
         quantity = float(times) if isinstance(times, int | float) else 1.0
         return cost.usd * quantity, cost.unit, quantity

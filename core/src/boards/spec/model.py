@@ -61,6 +61,7 @@ __all__ = [
     "ProgressSpec",
     "ProviderSpec",
     "Raise",
+    "Rate",
     "Reconcile",
     "RequestSpec",
     "Retry",
@@ -467,11 +468,22 @@ class Execution:
 
 
 @frozen(kw_only=True)
+class Rate:
+    """Units with a price of their own, as tokens that go in and tokens that come out."""
+
+    quantity: Path = key(_PATH, doc="how many units")
+    usd: float = key(NumberKind(), doc="US dollars for one of these")
+
+
+@frozen(kw_only=True)
 class ActualCost:
     """Where the last reply of a job tells what it did cost; several values are added up."""
 
     usd: Path | None = key(_PATH, default=None, doc="US dollars")
     quantity: Path | None = key(_PATH, default=None, doc="how many units, each at the list price")
+    rates: tuple[Rate, ...] = key(
+        Listed(Shape(Rate)), default=(), doc="units whose prices differ; they are added up"
+    )
     place: Place | None = no_place()
 
 
@@ -481,12 +493,25 @@ class CostSpec:
 
     unit: str = key(
         Choice(
-            ("image", "second", "character", "megapixel", "compute_second", "credit", "generation")
+            (
+                "image",
+                "second",
+                "character",
+                "token",
+                "megapixel",
+                "compute_second",
+                "credit",
+                "generation",
+            )
         ),
         doc="what the price is for",
     )
     usd: float | None = key(NumberKind(), default=None, doc="US dollars for one unit")
-    times: Template | None = key(_TEMPLATE, default=None, doc="how many units, from the input")
+    times: Template | None = key(
+        _TEMPLATE,
+        default=None,
+        doc="how many units, from the input; of a text, its characters",
+    )
     source: str | None = key(_TEXT, default=None, doc="where the price was read")
     as_of: str | None = key(
         TextKind(r"\d{4}-\d{2}-\d{2}", "a date such as 2025-01-15"),
@@ -658,6 +683,11 @@ class Upload:
     )
     put: RequestSpec | None = key(Shape(RequestSpec), default=None)
     result: Template = key(_TEMPLATE, doc="the address that a request takes")
+    expires: float | None = key(
+        DurationKind(),
+        default=None,
+        doc="how long it lives; in the first half, the same file is not uploaded again",
+    )
 
 
 @frozen(kw_only=True)

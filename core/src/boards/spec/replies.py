@@ -296,10 +296,16 @@ def compile_cost(cost: CostSpec | None) -> Callable[[ReplyValue], Priced | None]
         return None
     dollars = values(cost.actual.usd) if cost.actual.usd is not None else None
     units = values(cost.actual.quantity) if cost.actual.quantity is not None else None
+    rates = [(values(one.quantity), one.usd) for one in cost.actual.rates]
 
     def charged(reply: ReplyValue) -> Priced | None:
         usd = _sum(dollars(reply)) if dollars is not None else None
         quantity = _sum(units(reply)) if units is not None else None
+        if usd is None:
+            told = [(amount, each) for at, each in rates if (amount := _sum(at(reply))) is not None]
+            if told:
+                usd = sum(amount * each for amount, each in told)
+                quantity = sum(amount for amount, _ in told) if quantity is None else quantity
         if usd is None and quantity is not None and cost.usd is not None:
             usd = cost.usd * quantity
         if usd is None:

@@ -41,7 +41,7 @@ from boards.spec.predicates import Predicate
 from boards.spec.reader import SpecFile
 from boards.spec.tokens import Template
 
-__all__ = ["salvage"]
+__all__ = ["salvage", "salvage_part"]
 
 At = tuple[str, int, int]
 _TOP: Final = ("providers", "generators")
@@ -86,6 +86,17 @@ def salvage(document: Document) -> tuple[SpecFile, frozenset[At]]:
         ),
     )
     return file, frozenset(salvage.unread | salvage.flawed)
+
+
+def salvage_part(kind: Kind, value: Any, place: Place) -> tuple[Any, frozenset[At]]:
+    """Read what can be read of a part of a document: see :func:`salvage`.
+
+    Returns:
+        The part, or ``BAD`` where nothing can be made of it; and the places.
+    """
+    salvage = _Salvage()
+    read = salvage.read(kind, value, place)
+    return read, frozenset(salvage.unread | salvage.flawed)
 
 
 def _at(place: Place) -> At:

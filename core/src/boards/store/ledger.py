@@ -98,21 +98,22 @@ def check_budgets(
 
 
 def costs_query(
-    since: float | None, until: float | None, group_by: Grouping
+    since: float | None, until: float | None, group_by: Grouping, owner: str | None = None
 ) -> tuple[str, tuple[object, ...]]:
     """What attempts cost that were begun in a time, by what they share; the dearest first."""
     name = _NAMES[group_by]
+    of_owner, values = ("", ()) if owner is None else (" AND owner = ?", (owner,))
     order = "name DESC" if group_by == "day" else "settled + reserved DESC, name"
     grouped = (
         f"SELECT {name} AS name, count(DISTINCT generation), sum({_SETTLED}) AS settled,"
         " sum(iif(state = 'settled', coalesce(actual, 0), 0)),"
         " sum(iif(state = 'reserved', coalesce(estimate, 0), 0)) AS reserved,"
         " sum(state != 'released' AND estimate IS NULL AND actual IS NULL)"
-        f" FROM ledger WHERE at >= ? AND at < ? GROUP BY 1"
+        f" FROM ledger WHERE at >= ? AND at < ?{of_owner} GROUP BY 1"
     )
     return (
         f"SELECT * FROM ({grouped}) ORDER BY {order}",
-        (since if since is not None else 0.0, until if until is not None else 1e18),
+        (since if since is not None else 0.0, until if until is not None else 1e18, *values),
     )
 
 

@@ -14,6 +14,7 @@ from attrs import asdict, evolve, frozen
 from boards.errors import Failure
 from boards.generations import Generation, Status
 from boards.runs import PipelineRun, StepRun, StepStatus
+from boards.store.belonging import is_input
 from boards.store.rows import GENERATION_COLUMNS, encode, generation_of
 from boards.store.writer import Transaction, Write
 
@@ -42,8 +43,8 @@ class RunStore(Protocol):
     async def create(self, run: PipelineRun) -> PipelineRun:
         """Insert a run and its steps; or the run of its owner that has its dedupe key."""
 
-    async def get(self, run_id: str) -> PipelineRun | None:
-        """One run, its steps with their generations as they are now."""
+    async def get(self, run_id: str, *, owner: str | None = None) -> PipelineRun | None:
+        """One run, its steps with their generations as they are now; of any owner if None."""
 
     async def find(self, prefix: str, *, owner: str = "", limit: int = 5) -> list[PipelineRun]:
         """Runs whose id begins so, without generations."""
@@ -214,15 +215,18 @@ class SQLiteRuns:
         run_id = await self._commit(_Create(run))
         return run if run_id == run.id else await self.get(run_id) or run
 
-    async def get(self, run_id: str) -> PipelineRun | None:
-        """One run, its steps with their generations as they are now."""
-        found = await self._read(f"{_RUNS} WHERE r.id = ?", (run_id,))
+    async def get(self, run_id: str, *, owner: str | None = None) -> PipelineRun | None:
+        """One run, its steps with their generations as they are now; of any owner if None."""
+        where, values = ("", ()) if owner is None else (" AND r.owner = ?", (owner,))
+        found = await self._read(f"{_RUNS} WHERE r.id = ?{where}", (run_id, *values))
         if not found:
             return None
         (run,) = found
         ids = [step.generation_id for step in run.steps if step.generation_id is not None]
         rows = await self._rows(
-            f"SELECT {GENERATION_COLUMNS} FROM generations g WHERE g.id IN ({_marks(ids)})", ids
+            f"SELECT {GENERATION_COLUMNS} FROM generations g"
+            f" WHERE g.id IN ({_marks(ids)}) AND +g.owner = ?",
+            (*ids, run.owner),
         )
         generations = {one.id: one for one in map(generation_of, rows)}
         return evolve(run, steps=tuple(_with_generation(step, generations) for step in run.steps))
@@ -245,10 +249,17 @@ class SQLiteRuns:
         if statuses:
             terms.append(f"r.status IN ({_marks(statuses)})")
         if before is not None:
-            terms.append("r.seq < (SELECT seq FROM pipeline_runs WHERE id = ?)")
-            values.append(before)
+            terms.append("r.seq < (SELECT seq FROM pipeline_runs WHERE id = ? AND owner = ?)")
+            values += (before, owner)
         where = f"WHERE {' AND '.join(terms)} ORDER BY r.seq DESC LIMIT ?"
         return await self._read(f"{_RUNS} {where}", (*values, limit))
+
+    async def has_file(self, key: str, *, owner: str) -> bool:
+        """Whether a file is an input of a run of this owner."""
+        rows = await self._rows(
+            "SELECT input FROM pipeline_runs WHERE +owner = ? AND instr(input, ?)", (owner, key)
+        )
+        return any(is_input(json.loads(text), key) for (text,) in rows)
 
     async def live(self) -> builtins.list[tuple[str, bool]]:
         """The ids of all runs that are not final, oldest first; and whether each is to end."""

@@ -13,6 +13,7 @@ from attrs import frozen
 from boards.budgets import CostGroup, Entry, Grouping, Reserve
 from boards.events import Event, Happening
 from boards.generations import Attempt, Generation, Outcome, Phase, Status
+from boards.lineage import Source
 
 __all__ = ["Change", "Listing", "Store"]
 
@@ -95,6 +96,7 @@ class Store(Protocol):
         *,
         shared_as: str | None = None,
         max_in_flight: int | None = None,
+        sources: Sequence[Source] = (),
     ) -> Generation:
         """Insert a generation with its first events.
 
@@ -107,6 +109,8 @@ class Store(Protocol):
             shared_as: What identifies the request: a generation of this owner that was created
                 with the same, and succeeded or is under way, is returned instead.
             max_in_flight: How many of its owner's may be under way, this one included.
+            sources: Its inputs that may be artifacts of earlier generations of its owner. Only a
+                store that has a ``lineage`` need keep what it finds of them.
 
         Raises:
             ConflictError: So many are under way already.
@@ -130,11 +134,17 @@ class Store(Protocol):
         """
 
     async def costs(
-        self, *, since: float | None, until: float | None, group_by: Grouping
+        self,
+        *,
+        since: float | None,
+        until: float | None,
+        group_by: Grouping,
+        owner: str | None = None,
     ) -> builtins.list[CostGroup]:
-        """What attempts cost that were begun in a time, by what they share, of all owners.
+        """What attempts cost that were begun in a time, by what they share.
 
-        Days come newest first, everything else the dearest first.
+        Of all owners together when ``owner`` is None. Days come newest first, everything else the
+        dearest first.
         """
 
     async def note(self, generation: Generation, happenings: Sequence[Happening]) -> None:
@@ -177,11 +187,22 @@ class Store(Protocol):
     async def list(self, listing: Listing) -> list[Generation]:
         """Generations, newest first."""
 
-    async def attempts(self, generation_id: str) -> builtins.list[Attempt]:
-        """A generation's attempts, in order."""
+    async def attempts(
+        self, generation_id: str, *, owner: str | None = None
+    ) -> builtins.list[Attempt]:
+        """A generation's attempts, in order; none of another owner's, if there is an ``owner``."""
 
-    async def events(self, generation_id: str, *, after: int = 0) -> builtins.list[Event]:
-        """A generation's events after one, in order."""
+    async def events(
+        self, generation_id: str, *, after: int = 0, owner: str | None = None
+    ) -> builtins.list[Event]:
+        """A generation's events after one, in order; those of one owner's, as in attempts."""
+
+    async def has_file(self, key: str, *, owner: str) -> bool:
+        """Whether a generation or a run of a pipeline of this owner has a file of the storage.
+
+        As an artifact, or as an input that is ``artifact:KEY`` and nothing else. A text in which
+        the key occurs is no proof: anybody could have written it.
+        """
 
     async def due(self, now: float, limit: int = 1000) -> builtins.list[Generation]:
         """Live generations to be looked at: those whose ``due_at`` has come, soonest first."""
@@ -204,7 +225,7 @@ class Store(Protocol):
         """Delete generations that ended before a time, of any owner; what they cost stays.
 
         In small steps: others write meanwhile. Live ones stay, and those that a live run of a
-        pipeline has.
+        pipeline has. A run that ended before goes with the last of its generations.
 
         Args:
             before: Unix seconds.
@@ -212,7 +233,7 @@ class Store(Protocol):
             dry_run: Delete nothing; only count.
 
         Returns:
-            How many were deleted, or would be.
+            How many generations were deleted, or would be.
         """
 
     async def changed_elsewhere(self) -> bool:

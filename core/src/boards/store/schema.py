@@ -184,6 +184,59 @@ _MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "ALTER TABLE meta ADD COLUMN pruned INTEGER NOT NULL DEFAULT 0",
         "CREATE INDEX requests_by_generation ON requests (generation)",
     ),
+    (
+        # Files that are at providers already, and until when they are used: see UploadKey.
+        """CREATE TABLE uploads (
+             account TEXT NOT NULL,
+             sha256 TEXT NOT NULL,
+             how TEXT NOT NULL,
+             address TEXT NOT NULL,
+             at REAL NOT NULL,
+             until REAL NOT NULL,
+             PRIMARY KEY (account, sha256, how)
+           ) WITHOUT ROWID""",
+        "CREATE INDEX uploads_by_end ON uploads (until)",
+    ),
+    (
+        # The hash of every artifact: which generation made these bytes.
+        """CREATE TABLE made (
+             sha256 TEXT NOT NULL,
+             owner TEXT NOT NULL,
+             generation INTEGER NOT NULL,
+             number INTEGER NOT NULL,
+             PRIMARY KEY (sha256, owner, generation, number)
+           ) WITHOUT ROWID""",
+        # One row for each input that is an artifact of an earlier generation: its `parent`, whose
+        # id is kept too, as `source`, because a link outlives the generation that it leads to.
+        """CREATE TABLE lineage (
+             child INTEGER NOT NULL REFERENCES generations (seq),
+             position INTEGER NOT NULL,
+             input TEXT NOT NULL,
+             parent INTEGER NOT NULL,
+             number INTEGER NOT NULL,
+             source TEXT NOT NULL,
+             PRIMARY KEY (child, position)
+           ) WITHOUT ROWID""",
+        "CREATE INDEX lineage_by_parent ON lineage (parent, number)",
+        # What was generated before there were these tables. SQLite knows no NaN, which we may have.
+        """INSERT OR IGNORE INTO made (sha256, owner, generation, number)
+             SELECT json_extract(a.value, '$.sha256'), g.owner, g.seq, a.key
+             FROM generations g,
+               json_each(iif(json_valid(g.state), g.state, '{}'), '$.artifacts') a
+             WHERE g.phase = 'succeeded'""",
+        """INSERT INTO lineage (child, position, input, parent, number, source)
+             SELECT child, position, input, parent, number, source FROM (
+               SELECT i.generation AS child, f.id AS position, substr(f.fullkey, 3) AS input,
+                 max(m.generation) AS parent, m.number, p.id AS source
+               FROM inputs i JOIN generations g ON g.seq = i.generation,
+                 json_tree(iif(json_valid(i.input), i.input, '{}')) f
+               JOIN made m ON m.sha256 = substr(f.value, 10, 64) AND m.owner = g.owner
+                 AND m.generation < i.generation
+               JOIN generations p ON p.seq = m.generation AND p.finished_at <= g.created_at
+               WHERE instr(i.input, '"artifact:') AND f.type = 'text'
+                 AND f.value GLOB 'artifact:*'
+               GROUP BY i.generation, f.id)""",
+    ),
 )
 """What brings a database from each version to the next."""
 

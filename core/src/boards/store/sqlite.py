@@ -3,10 +3,11 @@
 
 import asyncio
 import builtins
+import json
 import logging
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -17,14 +18,25 @@ from boards.artifacts import KEY, REFERENCE_PREFIX
 from boards.budgets import CostGroup, Grouping, Reserve
 from boards.errors import BudgetError, ConflictError, StoreError
 from boards.events import Event, Happening
-from boards.generations import Attempt, Generation
+from boards.generations import PHASES, Attempt, Generation
+from boards.lineage import Source
+from boards.store.belonging import is_input, made_query, mentions_query
 from boards.store.faults import store_error
 from boards.store.ledger import costs_of, costs_query, spent_query
+from boards.store.lineage import SQLiteLineage
 from boards.store.listing import listing_query
 from boards.store.ownership import OwnerLock
 from boards.store.pipelines import SQLiteRuns
 from boards.store.protocol import Change, Listing
-from boards.store.pruning import BATCH, GiveBack, Prune, kept_query, look_query
+from boards.store.pruning import (
+    BATCH,
+    GiveBack,
+    Prune,
+    PruneRuns,
+    kept_query,
+    look_at_runs_query,
+    look_query,
+)
 from boards.store.rows import (
     ATTEMPT_COLUMNS,
     EVENT_COLUMNS,
@@ -43,6 +55,7 @@ from boards.store.transitions import (
     Read,
     WishCancel,
 )
+from boards.store.uploads import SQLiteUploads
 from boards.store.writer import GroupCommitWriter, Write
 
 __all__ = ["SQLiteStore"]
@@ -53,7 +66,7 @@ _PAGE: Final = 200
 """Rows that are decoded between two turns of the event loop."""
 
 _SELECT: Final = f"SELECT {GENERATION_COLUMNS} FROM generations g"
-_OF_ID: Final = "(SELECT seq FROM generations WHERE id = ?)"
+_NEVER: Final = 2**63 - 1
 _LIVE: Final = f"phase IN ({', '.join(repr(phase) for phase in LIVE_PHASES)})"
 
 
@@ -84,6 +97,10 @@ class SQLiteStore:
         self._subscribers: list[Callable[[Generation, Sequence[Happening]], None]] = []
         self.runs = SQLiteRuns(self._commit, self._rows, lambda: self._epoch)
         """Runs of pipelines."""
+        self.uploads = SQLiteUploads(self._commit, self._queue, self._rows)
+        """Uploads that live at providers."""
+        self.lineage = SQLiteLineage(self._rows)
+        """Links between generations."""
 
     async def open(self) -> None:
         """Create or migrate the schema. A database of a newer version is refused, untouched."""
@@ -142,9 +159,16 @@ class SQLiteStore:
         *,
         shared_as: str | None = None,
         max_in_flight: int | None = None,
+        sources: Sequence[Source] = (),
     ) -> Generation:
         """Insert a generation, or return the one that stands for it: see the protocol."""
-        write = Create(generation, happenings, shared_as=shared_as, max_in_flight=max_in_flight)
+        write = Create(
+            generation,
+            happenings,
+            shared_as=shared_as,
+            max_in_flight=max_in_flight,
+            sources=sources,
+        )
         created: Generation | ConflictError = await self._commit(write)
         if isinstance(created, ConflictError):
             raise created
@@ -196,10 +220,15 @@ class SQLiteStore:
             budget.check(reserve.amount, settled, reserved, now)
 
     async def costs(
-        self, *, since: float | None, until: float | None, group_by: Grouping
+        self,
+        *,
+        since: float | None,
+        until: float | None,
+        group_by: Grouping,
+        owner: str | None = None,
     ) -> builtins.list[CostGroup]:
         """What attempts cost that were begun in a time, by what they share."""
-        return costs_of(await self._rows(*costs_query(since, until, group_by)))
+        return costs_of(await self._rows(*costs_query(since, until, group_by, owner)))
 
     async def note(self, generation: Generation, happenings: Sequence[Happening]) -> None:
         """Keep progress of a live generation: in order, but without waiting for the disk."""
@@ -275,23 +304,44 @@ class SQLiteStore:
         """Generations, newest first."""
         return await _decode(await self._rows(*listing_query(listing)))
 
-    async def attempts(self, generation_id: str) -> builtins.list[Attempt]:
+    async def attempts(
+        self, generation_id: str, *, owner: str | None = None
+    ) -> builtins.list[Attempt]:
         """A generation's attempts, in order."""
+        number, values = _number_of(generation_id, owner)
         rows = await self._rows(
-            f"SELECT {ATTEMPT_COLUMNS} FROM attempts a WHERE a.generation = {_OF_ID}"
+            f"SELECT {ATTEMPT_COLUMNS} FROM attempts a WHERE a.generation = {number}"
             " ORDER BY a.number",
-            (generation_id,),
+            values,
         )
         return [attempt_of(generation_id, row) for row in rows]
 
-    async def events(self, generation_id: str, *, after: int = 0) -> builtins.list[Event]:
+    async def events(
+        self, generation_id: str, *, after: int = 0, owner: str | None = None
+    ) -> builtins.list[Event]:
         """A generation's events after one, in order."""
+        number, values = _number_of(generation_id, owner)
         rows = await self._rows(
-            f"SELECT {EVENT_COLUMNS} FROM events e WHERE e.generation = {_OF_ID} AND e.id > ?"
+            f"SELECT {EVENT_COLUMNS} FROM events e WHERE e.generation = {number} AND e.id > ?"
             " ORDER BY e.id",
-            (generation_id, after),
+            (*values, after),
         )
         return [event_of(generation_id, row) for row in rows]
+
+    async def has_file(self, key: str, *, owner: str) -> bool:
+        """Whether a generation or a run of this owner has a file: see the protocol.
+
+        In the order of the phases, so that one that moves on meanwhile is met again.
+        """
+        if await self._rows(*made_query(key, owner)):
+            return True
+        for phase in PHASES:
+            before = _NEVER
+            while rows := await self._rows(*mentions_query(key, owner, phase, before, _PAGE)):
+                if any(is_input(json.loads(text), key) for text, _ in rows):
+                    return True
+                before = rows[-1][1]
+        return await self.runs.has_file(key, owner=owner)
 
     async def due(self, now: float, limit: int = 1000) -> builtins.list[Generation]:
         """Live generations to be looked at: those whose ``due_at`` has come, soonest first."""
@@ -351,8 +401,21 @@ class SQLiteStore:
             if min(created_at for _, _, created_at in rows) >= before:
                 break  # and so were all that follow
             seq = rows[-1][0]
-        while pruned and not dry_run and await self._gently(GiveBack()):
+        runs = 0 if dry_run else await self._prune_runs(before)
+        while (pruned or runs) and not dry_run and await self._gently(GiveBack()):
             pass
+        return pruned
+
+    async def _prune_runs(self, before: float) -> int:
+        """Delete runs of pipelines that ended before a time and have no generation any more."""
+        pruned = seq = 0
+        while rows := await self._rows(*look_at_runs_query(before, seq)):
+            old = [number for number, is_old, _ in rows if is_old]
+            for start in range(0, len(old), BATCH):
+                pruned += await self._gently(PruneRuns(old[start : start + BATCH], before))
+            if min(created_at for _, _, created_at in rows) >= before:
+                break
+            seq = rows[-1][0]
         return pruned
 
     async def _gently(self, write: Write) -> Any:
@@ -385,6 +448,9 @@ class SQLiteStore:
     async def _commit(self, write: Write) -> Any:
         return await self._open_writer.commit(write)
 
+    def _queue(self, write: Write) -> None:
+        self._open_writer.queue(write)
+
     def _announce(self, writes: Sequence[Write]) -> None:
         if not self._subscribers:
             return
@@ -396,7 +462,9 @@ class SQLiteStore:
                     except Exception:
                         _log.exception("a subscriber failed at %s", write.announced.id)
 
-    async def _rows(self, statement: str, values: Sequence[object] = ()) -> builtins.list[Any]:
+    async def _rows(
+        self, statement: str, values: Sequence[object] | Mapping[str, object] = ()
+    ) -> builtins.list[Any]:
         try:
             reader = self._reader or await self._open_reader()
             return builtins.list(await reader.execute_fetchall(statement, values))
@@ -421,6 +489,13 @@ class SQLiteStore:
                     raise
                 self._reader = connection
             return self._reader
+
+
+def _number_of(generation_id: str, owner: str | None) -> tuple[str, tuple[str, ...]]:
+    """A generation's number, as an expression and its values; none if it is another owner's."""
+    if owner is None:
+        return "(SELECT seq FROM generations WHERE id = ?)", (generation_id,)
+    return "(SELECT seq FROM generations WHERE id = ? AND owner = ?)", (generation_id, owner)
 
 
 def _keys(texts: Sequence[str]) -> set[str]:

@@ -14,7 +14,9 @@ from boards.budgets import Entry, Reserve
 from boards.errors import BudgetError, ConflictError, StoreError
 from boards.events import Happening
 from boards.generations import Attempt, Generation, Phase
+from boards.lineage import Source
 from boards.store.ledger import LedgerRow, check_budgets
+from boards.store.lineage import made_rows, write_made, write_sources
 from boards.store.rows import GENERATION_COLUMNS, encode, encode_state, generation_of
 from boards.store.schema import LIVE_PHASES
 from boards.store.writer import Transaction, Write
@@ -88,6 +90,13 @@ _MAKE_DUE: Final = """
     UPDATE generations SET due_at = min(coalesce(due_at, ?), ?)
     WHERE id = ? AND finished_at IS NULL"""
 
+# An answer may be kept by a webhook's process while another gives the submit up: whichever comes
+# second makes the generation due, so that no crash between the two leaves it unknown.
+_DUE_IF_ANSWERED: Final = """
+    UPDATE generations SET due_at = ? WHERE id = ? AND phase = 'unknown' AND due_at IS NULL AND (
+        SELECT a.outcome = 'accepted' AND a.job IS NOT NULL FROM attempts a
+        WHERE a.generation = generations.seq ORDER BY a.number DESC LIMIT 1)"""
+
 _GET: Final = f"SELECT {GENERATION_COLUMNS}, g.seq FROM generations g WHERE "
 
 _SHARED: Final = f"""{_GET} g.seq = (
@@ -124,8 +133,8 @@ class Create(Write):
     """Insert a generation, unless another one of its owner stands for it; the one that is there."""
 
     __slots__ = (
-        "_events", "_generation", "_input", "_max_in_flight", "_row", "_shared_as", "announced",
-        "happenings",
+        "_events", "_generation", "_input", "_max_in_flight", "_row", "_shared_as", "_sources",
+        "announced", "happenings",
     )  # fmt: skip
 
     def __init__(
@@ -135,8 +144,10 @@ class Create(Write):
         *,
         shared_as: str | None = None,
         max_in_flight: int | None = None,
+        sources: Sequence[Source] = (),
     ) -> None:
         super().__init__()
+        self._sources = sources
         self._shared_as = shared_as
         self._max_in_flight = max_in_flight
         self.announced: Generation | None = None
@@ -188,6 +199,7 @@ class Create(Write):
         execute(_INSERT_INPUT, (seq, self._input))
         if self._shared_as is not None:
             execute(_SHARE, (owner, self._shared_as, seq))
+        write_sources(transaction.cursor, seq, owner, self._sources)
         _insert_events(transaction, seq, self._events)
         self.announced = self._generation
         return self._generation
@@ -229,6 +241,7 @@ class Cas(Write):
         "_events",
         "_generation",
         "_ledger",
+        "_made",
         "_moved_input",
         "_row",
         "announced",
@@ -252,6 +265,7 @@ class Cas(Write):
         self._generation = generation
         self._events = _event_rows(happenings)
         self._moved_input = encode(generation.input) if moved else None
+        self._made = made_rows(generation) if generation.phase == "succeeded" else None
         self._ledger = None if entry is None else LedgerRow.of(entry, attempt)
         self._attempt = None if attempt is None else _attempt_row(attempt)
         self._epoch = epoch
@@ -294,8 +308,12 @@ class Cas(Write):
             moved = (self._generation.generator, self._generation.provider, seq)
             transaction.cursor.execute(_MOVE, moved)
             transaction.cursor.execute(_MOVE_INPUT, (self._moved_input, seq))
+        if self._made is not None:
+            write_made(transaction.cursor, seq, self._generation.owner, self._made)
         _insert_events(transaction, seq, self._events)
         generation = self._generation
+        if generation.phase == "unknown" and due_at is None:
+            transaction.cursor.execute(_DUE_IF_ANSWERED, (transaction.now, generation.id))
         if canceling and not generation.canceling:
             generation = evolve(generation, canceling=True, due_at=due_at)
         self.announced = generation
@@ -344,6 +362,8 @@ class KeepAttempt(Write):
                 "The attempt belongs to no generation of this store.",
                 generation_id=self._generation_id,
             )
+        due = (transaction.now, self._generation_id)
+        transaction.cursor.execute(_DUE_IF_ANSWERED, due)
 
 
 class WishCancel(Write):

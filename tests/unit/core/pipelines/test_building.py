@@ -7,7 +7,6 @@ import pytest
 from boards.dsl import Generator, Image, body, concat, post, when
 from boards.errors import SpecError
 from boards.pipelines import Pipeline, PipelineSpec
-from boards.pipelines.building import spec_of
 from boards.pipelines.reader import from_document
 from boards.spec.writing import to_yaml
 
@@ -144,7 +143,7 @@ def test_references_are_told_at_their_lines() -> None:
     base = pipeline.step("base", "draw", prompt=f"of {pipeline.input.ida}")
     pipeline.step("next", "draw", prompt=base.txt)
     with pytest.raises(SpecError) as caught:
-        spec_of(pipeline)
+        _ = pipeline.spec
     first, second = caught.value.problems
     assert "there is no 'ida'" in first.message
     assert "prompt=f" in first.source

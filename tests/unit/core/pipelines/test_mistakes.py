@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from boards.errors import NotFoundError
-from boards.pipelines.checking import Known, LookUp, check_pipeline
+from boards.pipelines.checking import Known, LookUp, check_document
 from boards.pipelines.model import PipelineSpec
-from boards.pipelines.reader import from_document, read_document
+from boards.pipelines.reader import from_document
 from boards.spec import yaml
 from boards.spec.inputs import InputSchema
 from boards.spec.places import Problems
@@ -77,10 +77,7 @@ def checked(text: str, finder: LookUp | None = look_up) -> tuple[PipelineSpec | 
     problems = Problems()
     document = yaml.parse(text, "p.yaml", problems)
     assert document is not None
-    spec = read_document(document, problems)
-    if spec is not None:
-        check_pipeline(spec, problems, finder)
-    return spec, problems
+    return check_document(document, problems, finder), problems
 
 
 def test_a_pipeline_without_mistakes_reads_and_reads_back() -> None:
@@ -288,3 +285,61 @@ def test_what_is_not_installed_is_not_checked() -> None:
     assert spec is not None
     assert not problems.errors
     assert "nothing is known of 'acme/later' yet" in problems.warnings[1].message
+
+
+def told(text: str) -> list[str]:
+    """The lines of all mistakes and warnings, each with what it is about."""
+    _, problems = checked(text)
+    return [
+        f"{one.where.split(':')[1]} {one.message}" for one in (*problems.errors, *problems.warnings)
+    ]
+
+
+def test_mistakes_of_reading_and_of_checking_are_told_in_one_round() -> None:
+    """What cannot be read hides nothing of the rest, and makes up no mistake of its own."""
+    text = """\
+pipeline:
+  name: two words
+  colour: red
+  inputs:
+    idea: {type: string}
+    photo: 7
+  steps:
+    one:
+      generator: acme/draw
+      on_failure: explode
+      input: {prompt: "${input.idea", image: "${input.photo}"}
+    two:
+      generator: acme/drow
+      input: {prompt: "${input.idae}", image: "${steps.one.artifacts.0}"}
+    three:
+      input: {prompt: "${steps.two.text}"}
+    four:
+      generator: acme/draw
+      neds: [one]
+      when: {is: [steps.one.status, succeeded]}
+      input: {prompt: x, image: "${steps.fuor.artifacts.0}", sede: 1}
+    five: []
+  outputs: [fiv]
+"""
+    found = told(text)
+    lines = [int(one.split()[0]) for one in found]
+    assert lines == [2, 3, 6, 10, 11, 13, 14, 16, 19, 20, 21, 21, 22, 23], "\n".join(found)
+    assert not any("warning" in one for one in found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pipeline: 7\n",
+        "pipeline: {name: x}\n",
+        "pipeline: {name: x, steps: []}\n",
+        "pipeline: {name: x, steps: {a: {generator: 7}}}\n",
+        "pipeline: {name: x, inputs: [], steps: {a: {generator: acme/film, input: {}}}}\n",
+        "spec: 1\n",
+        "[]\n",
+    ],
+)
+def test_what_cannot_be_read_at_all_is_told_once(text: str) -> None:
+    """One mistake is one line."""
+    assert len(told(text)) == 1

@@ -52,6 +52,7 @@ def charged(cost: str, body: Any = None, **header: str) -> Any:
         PRICE + ", actual: {usd: body.price, quantity: body.n}",
         "unit: generation, actual: {usd: 'body.data[*].cost'}",
         "unit: credit, usd: 0.01, source: s, as_of: 2025-01-15, actual: {quantity: body.credits}",
+        "unit: token, actual: {rates: [{quantity: body.in, usd: 1}, {quantity: body.out, usd: 2}]}",
     ],
 )
 def test_a_cost_has_a_list_price_or_a_place_where_it_is_told(cost: str) -> None:
@@ -69,10 +70,12 @@ def test_a_cost_has_a_list_price_or_a_place_where_it_is_told(cost: str) -> None:
             "unit: image, times: 3, actual: {usd: body.price}",
             "times needs usd, the price of one",
         ),
-        (PRICE + ", actual: {}", "actual needs usd or quantity"),
+        (PRICE + ", actual: {}", "actual needs usd, quantity or rates"),
         (PRICE + ", actual: {usd: price}", "'price' begins with none of body, header, status"),
         (PRICE + ", actual: {dollars: body.price}", "unknown key 'dollars'"),
         ("unit: image, actual: {quantity: body.n}", "a quantity needs the price of one"),
+        ("unit: token, actual: {rates: [{quantity: body.n}]}", "missing key 'usd'"),
+        ("unit: token, actual: {rates: [{quantity: n, usd: 1}]}", "'n' begins with none of"),
     ],
 )
 def test_a_cost_that_cannot_be_computed_is_a_mistake(cost: str, message: str) -> None:
@@ -110,3 +113,32 @@ def test_a_reply_tells_what_it_did_cost(actual: str, told: Any) -> None:
 def test_a_list_price_alone_looks_nowhere() -> None:
     """The engine need not look at replies then."""
     assert charged(PRICE) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"in": 10, "out": 4}, (3.0, "token", 14)),
+        ({"out": 4}, (2.0, "token", 4)),
+        ({"in": "much"}, None),
+        ({}, None),
+        ({"in": 10, "out": 4, "price": 0.07}, (0.07, "token", None)),
+    ],
+)
+def test_units_that_differ_in_price_are_added_up(body: Any, told: Any) -> None:
+    """Each that is told at its own price; dollars win where they are told."""
+    rates = "[{quantity: body.in, usd: 0.1}, {quantity: body.out, usd: 0.5}]"
+    assert charged(f"unit: token, actual: {{usd: body.price, rates: {rates}}}", body) == told
+
+
+@pytest.mark.parametrize(
+    ("unit", "times", "quantity"),
+    [("character", "Guten Tag, Bär", 14), ("image", "three", 1), ("character", "7", 7)],
+)
+def test_a_text_is_priced_by_its_characters(unit: str, times: str, quantity: float) -> None:
+    """Where the price is that of a character; elsewhere a text counts nothing."""
+    cost = f"unit: {unit}, usd: 0.5, source: s, as_of: 2025-01-15, times: {times}"
+    file = read_text(SPEC.format(cost.replace("Guten Tag, Bär", "'Guten Tag, Bär'")), "f", Problems())
+    assert file is not None
+    compiled = CompiledGenerator(file.generators[0], "acme", ProviderSpec())
+    assert compiled.estimate({"input": {}}) == (0.5 * quantity, unit, quantity)

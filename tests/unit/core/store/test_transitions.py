@@ -254,3 +254,28 @@ async def test_subscribers_are_told_after_the_commit(store: SQLiteStore, make: M
         (wished, ["canceling"]),
         (evolve(waiting, canceling=True, due_at=wished.due_at), ["submitted"]),
     ]
+
+
+@pytest.mark.parametrize("first", ["answer", "unknown"])
+async def test_an_unknown_generation_whose_answer_is_known_is_due(
+    store: SQLiteStore, make: Make, first: str
+) -> None:
+    """Whichever is committed second says so; a wish of nobody's, and an older attempt, do not."""
+    created = await store.create(make(due_at=None))
+    attempt = attempt_of(created, 2)
+    lost = evolve(attempt, outcome="ambiguous")
+    told = evolve(attempt, outcome="accepted", job={"id": "job-1"}, provider_job_id="job-1")
+    older = evolve(told, number=1)
+    unknown = Change("submitting", evolve(created, phase="unknown"), attempt=lost)
+    submitting = evolve(created, phase="submitting")
+    assert await store.cas(Change("queued", submitting, attempt=attempt))
+    await store.attempt_result(older)
+    if first == "answer":
+        await store.attempt_result(told)
+        assert await store.due(4_000_000_000.0) == []
+        assert await store.cas(unknown)
+    else:
+        assert await store.cas(unknown)
+        assert await store.due(4_000_000_000.0) == []
+        await store.attempt_result(told)
+    assert [one.id for one in await store.due(4_000_000_000.0)] == [created.id]

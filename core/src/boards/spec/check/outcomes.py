@@ -63,8 +63,9 @@ def check_cost(cost: CostSpec | None, context: Context) -> None:
     if actual is None:
         return
     check_rules(actual, problems)
-    check_paths(problems, RESPONSE, actual.usd, actual.quantity)
-    if actual.quantity is not None and actual.usd is None and cost.usd is None:
+    rates = (one.quantity for one in actual.rates)
+    check_paths(problems, RESPONSE, actual.usd, actual.quantity, *rates)
+    if actual.quantity is not None and (actual.usd, cost.usd, actual.rates) == (None, None, ()):
         problems.error(
             place_of(actual, "quantity"), "a quantity needs the price of one: usd, beside actual"
         )

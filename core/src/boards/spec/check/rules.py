@@ -102,7 +102,7 @@ RULES: Final[dict[type, tuple[Rule, ...]]] = {
         *(Needs(key, (needed,), _PRICED) for key, needed in permutations(_PRICE, 2)),
         Needs("times", ("usd",), "times needs usd, the price of one"),
     ),
-    ActualCost: (AtLeastOne(("usd", "quantity"), "actual needs usd or quantity"),),
+    ActualCost: (AtLeastOne(("usd", "quantity", "rates"), "actual needs usd, quantity or rates"),),
     Fixture: (AtMostOne(("outputs", "raises"), "a test has outputs, or raises an error"),),
     Auth: (
         Needs("kind", ("name",), "auth of this kind needs a name", ("header", "query")),

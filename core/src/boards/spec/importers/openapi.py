@@ -8,7 +8,7 @@ https://spec.openapis.org/oas/v3.0.4.html
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 from attrs import evolve, field, frozen
 
@@ -29,6 +29,7 @@ _METHODS: Final = ("post", "get", "put", "patch")
 _UNWRITTEN: Final = frozenset({"accept", "content-type", "authorization"})
 """Headers that OpenAPI says are no parameters."""
 _KEBAB = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_TOKEN = re.compile(r"\$\{input\.(\w+)\}")
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _JSON = re.compile(r"application/(?:[\w.-]+\+)?json\b|\*/\*|text/json\b", re.IGNORECASE)
 _EVENTS: Final = ("text/event-stream", "application/x-ndjson", "application/jsonl")
@@ -190,7 +191,7 @@ def _chosen(document: Mapping[str, Any], name: str) -> _Operation:
     found = list(_operations(document))
     wanted = name.lower()
     for chosen in (
-        [one for one in found if one.id == name],
+        [one for one in found if name and one.id == name],
         [one for one in found if one.title.lower() == wanted],
         [one for one in found if one.path in (name, f"/{name}") and one.method == "post"],
     ):
@@ -633,18 +634,20 @@ def _fixtures(
     if given is None:
         return []
     expect: dict[str, Any] = {"method": submit["method"]}
-    if "${" not in submit["path"]:
-        expect["path"] = submit["path"]
-    if body is not None and body.key in ("json", "multipart"):
+    path = _TOKEN.sub(lambda found: quote(str(given[found[1]]), safe=""), submit["path"])
+    if "${" not in path:
+        expect["path"] = path
+    if body is not None:
         own = evolve(inputs, given=body.inputs, constraints={})
         names = {one.name for one in body.inputs}
         sent = own.sent({name: value for name, value in given.items() if name in names})
         if body.whole:
-            expect |= {"json": sent["body"]} if "body" in sent else {}
+            for value in sent.values():  # there is one, or none
+                expect[body.key] = value
         elif body.key == "json":
             expect["json"] = sent
         else:
-            expect["multipart"] = {
+            expect[body.key] = {
                 key: value
                 for key, value in sent.items()
                 if isinstance(value, str | int) and not isinstance(value, bool)

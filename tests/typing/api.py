@@ -1,6 +1,6 @@
 """The public API as a type checker sees it. Never run: ``nox -s typing`` reads it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import assert_type
 
@@ -11,15 +11,19 @@ from boards import (
     Artifact,
     Boards,
     Cost,
+    CostGroup,
     Failure,
     Generation,
     GenerationFailedError,
     PipelineRun,
+    ScopedBoards,
     StepRun,
 )
+from boards.auth import Auth, Identity
 from boards.engine.explaining import Explanation
 from boards.entries import Availability, GeneratorEntry, ProviderEntry
 from boards.events import AnyEvent
+from boards.generations import Attempt
 from boards.hookspecs import hookimpl
 from boards.pipelines import Pipeline
 from boards.plugins import PluginInfo
@@ -63,6 +67,23 @@ async def generating(image: Artifact) -> None:
         await host.start_run(Path("poster.yaml"), idea="a cat")
         await host.run(pipeline, priority="high")  # type: ignore[arg-type]
         await host.list(statuses=["broken"])  # type: ignore[list-item]
+
+
+async def serving(request: Mapping[str, str], auth: Auth) -> None:
+    async with Boards(auth=auth, storage="local") as host:
+        mine = await host.as_owner(request)
+        assert_type(mine, ScopedBoards)
+        assert_type(await host.as_owner("token"), ScopedBoards)
+        assert_type(await mine.generate("flux-dev", prompt="a cat"), Generation)
+        assert_type(await mine.costs(group_by="day"), list[CostGroup])
+        assert_type(await mine.attempts("id"), list[Attempt])
+        await mine.prune()  # type: ignore[attr-defined]
+        await host.as_owner(7)  # type: ignore[arg-type]
+    with boards.sync.Boards(auth="jwt") as blocking:
+        theirs = blocking.as_owner(Identity("alice", tenant="acme"))
+        assert_type(theirs, boards.sync.ScopedBoards)
+        assert_type(theirs.generate("flux-dev", prompt="a cat"), Generation)
+        assert_type(theirs.identity, Identity)
 
 
 async def looking(host: Boards) -> None:

@@ -4,6 +4,7 @@ from boards.artifacts import Artifact
 from boards.boards import Boards
 from boards.budgets import CostGroup
 from boards.errors import (
+    AuthError,
     BoardsError,
     ConflictError,
     Failure,
@@ -25,10 +26,13 @@ from boards.errors import (
 )
 from boards.events import Event
 from boards.generations import Cost, Generation, Progress
+from boards.lineage import Lineage, Link, Relative
 from boards.runs import PipelineRun, StepRun
+from boards.scoped import ScopedBoards
 
 __all__ = [
     "Artifact",
+    "AuthError",
     "Boards",
     "BoardsError",
     "ConflictError",
@@ -42,6 +46,8 @@ __all__ = [
     "GenerationFailedError",
     "GenerationUnresolvedError",
     "InvalidInputError",
+    "Lineage",
+    "Link",
     "NotFoundError",
     "PipelineError",
     "PipelineRun",
@@ -49,6 +55,8 @@ __all__ = [
     "Problem",
     "Progress",
     "ProviderError",
+    "Relative",
+    "ScopedBoards",
     "SettingsError",
     "SpecError",
     "StepRun",

@@ -1,55 +1,49 @@
 """The host's facade: generate with any installed provider."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Self, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from boards import settings as settings_module
-from boards.budgets import GROUPINGS
 from boards.errors import (
+    AuthError,
     BoardsError,
-    GenerationCanceledError,
-    GenerationFailedError,
-    GenerationUnresolvedError,
     NotFoundError,
     ProviderError,
+    SettingsError,
     StoreError,
 )
-from boards.generations import Cost, Generation, Phase, Status
+from boards.facade import RESERVED, Facade, succeeded
+from boards.generations import Generation
 
 if TYPE_CHECKING:
     import builtins
 
     import httpx
 
+    from boards.auth import Auth, Identity
     from boards.budgets import CostGroup, Grouping
     from boards.choosing import Options, Prepared
     from boards.dsl import Generator
     from boards.engine.engine import Engine
-    from boards.engine.explaining import Explanation
     from boards.engine.garbage import Collected
     from boards.engine.transport import Transport
-    from boards.entries import Availability, GeneratorEntry, ProviderEntry
-    from boards.events import AnyEvent
+    from boards.entries import Availability, GeneratorEntry
     from boards.layers import GivenGenerators, GivenProviders
-    from boards.pipelines.building import GivenPipeline
     from boards.pipelines.running import Conductor
     from boards.plugins import PluginInfo
-    from boards.runs import PipelineRun
-    from boards.settings import Fallback, OnAmbiguous, Overrides, Settings
+    from boards.scoped import ScopedBoards
+    from boards.settings import Overrides, Settings
     from boards.storage import Storage
     from boards.store import Store
 
 __all__ = ["RESERVED", "Boards", "succeeded"]
 
-RESERVED: Final = frozenset(
-    {"cache", "dedupe_key", "fallback", "input", "on_ambiguous", "owner", "priority", "timeout"}
-)
-"""Keyword arguments that are never inputs. An input of such a name is given in ``input={...}``."""
+R = TypeVar("R")
 
 
-class Boards:
+class Boards(Facade):
     """Generates with any installed provider; an asynchronous context manager.
 
     Example:
@@ -67,7 +61,10 @@ class Boards:
         transport: What carries HTTP: a :class:`boards.engine.transport.Transport`, or any httpx
             transport.
         store: Where generations live; SQLite under ``home`` by default.
-        storage: Where artifacts live; files under ``home`` by default.
+        storage: Where artifacts live: a storage, or the name of one that is installed; by default
+            what ``BOARDS_STORAGE`` names, else files under ``home``.
+        auth: Tells who asks, see :meth:`as_owner`: an auth, or the name of one that is installed;
+            by default what ``BOARDS_AUTH`` names, else ``none``.
         settings: See :func:`boards.settings.load`: an argument wins over ``BOARDS_*``.
 
     Raises:
@@ -83,19 +80,26 @@ class Boards:
         drive: bool = True,
         transport: "Transport | httpx.AsyncBaseTransport | None" = None,
         store: "Store | None" = None,
-        storage: "Storage | None" = None,
+        storage: "Storage | str | None" = None,
+        auth: "Auth | str | None" = None,
         **settings: "Unpack[Overrides]",
     ) -> None:
         from boards.registry import Registry  # noqa: PLC0415  # `import boards` stays light
 
-        self.settings: Settings = settings_module.load(**settings)
+        self.settings: Settings = settings_module.load(
+            storage=storage if isinstance(storage, str) else None,
+            auth=auth if isinstance(auth, str) else None,
+            **settings,
+        )
+        self.scope = ""
         self.registry: Registry = Registry(
             self.settings, providers=providers, generators=generators
         )
         self._drive = drive
         self._transport = transport
         self._store = store
-        self._storage = storage
+        self._storage = None if isinstance(storage, str) else storage
+        self._auth = None if isinstance(auth, str) else auth
         self._engine: Engine | None = None
         self._conductor: Conductor | None = None
         self._exit = AsyncExitStack()
@@ -103,9 +107,13 @@ class Boards:
     async def __aenter__(self) -> Self:
         from boards.engine.engine import Engine  # noqa: PLC0415  # HTTP and SQLite load here
 
-        parts = self.registry.hooks
-        store = self._store or parts.stores()["sqlite"].create(self.settings)
-        storage = self._storage or parts.storages()["local"].create(self.settings)
+        parts, settings = self.registry.hooks, self.settings
+        store = self._store or parts.stores()["sqlite"].create(settings)
+        storage = self._storage
+        if storage is None:
+            storage = _chosen(parts.storages(), "storage", settings.storage).create(settings)
+        if self._auth is None:
+            self._auth = _chosen(parts.auths(), "auth", settings.auth).create(settings)
         engine = Engine(
             self.settings,
             self.registry,
@@ -115,6 +123,8 @@ class Boards:
             transport=_transport(self._transport),
         )
         self._exit.push_async_callback(engine.close)
+        if (close := getattr(self._auth, "close", None)) is not None:
+            self._exit.push_async_callback(close)
         try:
             await engine.open(drive=self._drive)
             self._engine = engine
@@ -137,179 +147,51 @@ class Boards:
             )
         return self._engine
 
-    # Generate
+    async def as_owner(self, credentials: "str | Mapping[str, str] | Identity") -> "ScopedBoards":
+        """This host as one owner sees it: for each request of a server, say.
 
-    @overload
-    async def generate(
-        self,
-        generator: "Generator",
-        /,
-        *,
-        dedupe_key: str | None = None,
-        priority: int = 0,
-        cache: bool = False,
-        fallback: "Fallback | None" = None,
-        on_ambiguous: "OnAmbiguous | None" = None,
-    ) -> Generation: ...
-    @overload
-    async def generate(
-        self,
-        name: str,
-        /,
-        *,
-        input: Mapping[str, Any] | None = None,
-        dedupe_key: str | None = None,
-        priority: int = 0,
-        cache: bool = False,
-        fallback: "Fallback | None" = None,
-        on_ambiguous: "OnAmbiguous | None" = None,
-        **inputs: Any,
-    ) -> Generation: ...
-    async def generate(
-        self,
-        name: "str | Generator",
-        /,
-        *,
-        input: Mapping[str, Any] | None = None,  # noqa: A002  # the field's word
-        dedupe_key: str | None = None,
-        priority: int = 0,
-        cache: bool = False,
-        fallback: "Fallback | None" = None,
-        on_ambiguous: "OnAmbiguous | None" = None,
-        **inputs: Any,
-    ) -> Generation:
-        """Submit, wait, and return the generation with its artifacts.
+        Who that is is settled here: it stays so however long it is used, and a token that expires
+        meanwhile changes nothing.
 
         Args:
-            name: ``provider/name``; a short name, for the first provider that is available;
-                ``@provider`` for its default generator; or an instance of a class of
-                :mod:`boards.dsl`, which is name and input in one.
-            input: Inputs, for names that are taken here (see :data:`RESERVED`).
-            dedupe_key: With a key that was used before, that generation is returned.
-            priority: Lower first.
-            cache: With the same request of before, a generation of this owner that succeeded, or
-                is under way, is returned: nothing is paid twice for it. Only requests that were
-                made with ``cache`` are known.
-            fallback: Of this request, instead of :attr:`boards.settings.Settings.fallback`.
-            on_ambiguous: Of this request, instead of the setting.
-            inputs: The generator's inputs. A file is a :class:`pathlib.Path`, bytes, an
-                http(s) URL, a data URI, or an :class:`boards.Artifact` of an earlier generation.
+            credentials: What the caller brought along: a token, or the headers of a request, by
+                name in any case. The :attr:`auth` tells who that is. An identity is taken as it
+                is: for a server that asked already, and for operators.
 
         Raises:
-            NotFoundError: There is no such generator.
-            UnavailableError: No provider of it can be used; tells why for each, and what is wrong
-                with the input too.
-            InvalidInputError: The input does not fit; nothing was sent.
-            GenerationFailedError: The provider failed; ``failure`` says how.
-            GenerationCanceledError: It was canceled meanwhile.
-            GenerationUnresolvedError: Nobody can tell whether the provider accepted it.
-            StoreError: The database cannot be written.
-            StorageError: The artifacts cannot be written; the generation is not lost.
+            AuthError: They are missing, wrong or expired: answer 401.
+            BoardsError: Whether they are right cannot be told now: answer 503.
         """
-        from boards.choosing import Options  # noqa: PLC0415  # loaded with the registry
+        from boards.auth import Identity  # noqa: PLC0415  # rarely needed
+        from boards.auth.none import NoAuth  # noqa: PLC0415
+        from boards.scoped import ScopedBoards  # noqa: PLC0415
 
-        options = Options(dedupe_key, priority, cache, fallback, on_ambiguous)
-        request = await self._prepared(name, input, inputs, options)
-        return succeeded(await self._running.run(request))
+        self._running  # noqa: B018  # which tells that it is not open
+        if isinstance(credentials, Identity):
+            identity = credentials
+        else:
+            if isinstance(credentials, str):
+                credentials = {"authorization": f"Bearer {credentials}"}
+            named = {name.lower(): value for name, value in credentials.items()}
+            identity = await self.auth.identify(named)
+        if not identity.scope and not isinstance(self.auth, NoAuth):
+            # The empty scope is the host's own, whose files nobody is kept from.
+            raise AuthError("The credentials name neither an owner nor a tenant.")
+        return ScopedBoards(self, identity)
 
-    @overload
-    async def submit(
-        self,
-        generator: "Generator",
-        /,
-        *,
-        dedupe_key: str | None = None,
-        priority: int = 0,
-        cache: bool = False,
-        fallback: "Fallback | None" = None,
-        on_ambiguous: "OnAmbiguous | None" = None,
-    ) -> Generation: ...
-    @overload
-    async def submit(
-        self,
-        name: str,
-        /,
-        *,
-        input: Mapping[str, Any] | None = None,
-        dedupe_key: str | None = None,
-        priority: int = 0,
-        cache: bool = False,
-        fallback: "Fallback | None" = None,
-        on_ambiguous: "OnAmbiguous | None" = None,
-        **inputs: Any,
-    ) -> Generation: ...
-    async def submit(
-        self,
-        name: "str | Generator",
-        /,
-        *,
-        input: Mapping[str, Any] | None = None,  # noqa: A002  # the field's word
-        dedupe_key: str | None = None,
-        priority: int = 0,
-        cache: bool = False,
-        fallback: "Fallback | None" = None,
-        on_ambiguous: "OnAmbiguous | None" = None,
-        **inputs: Any,
-    ) -> Generation:
-        """Queue a generation and return at once; it survives this process.
-
-        Arguments and errors are those of :meth:`generate`, without what happens after the queue.
-        """
-        from boards.choosing import Options  # noqa: PLC0415  # loaded with the registry
-
-        options = Options(dedupe_key, priority, cache, fallback, on_ambiguous)
-        return await self._running.create(await self._prepared(name, input, inputs, options))
-
-    async def wait(self, generation_id: str) -> Generation:
-        """The generation when it ended, however it ended, or when it is ``unknown``.
+    @property
+    def auth(self) -> "Auth":
+        """What tells who asks.
 
         Raises:
-            NotFoundError: There is no such generation.
-            BoardsError: A fault of this machine holds it up; it is not lost.
+            BoardsError: It is not open.
         """
-        return await self._running.wait(await self.get(generation_id))
+        self._running  # noqa: B018  # which tells that it is not open
+        if self._auth is None:
+            raise BoardsError("Boards is not open.")
+        return self._auth
 
-    async def events(
-        self, generation_id: str, *, after: int = 0, follow: bool = True
-    ) -> "AsyncIterator[AnyEvent]":
-        """A generation's events as they are committed, until it ends.
-
-        Args:
-            generation_id: Whose events.
-            after: Only events after this one: resume where you were.
-            follow: Wait for further events; otherwise only those that are there.
-        """
-        generation = await self.get(generation_id)
-        if not follow:
-            for event in await self._running.store.events(generation.id, after=after):
-                yield cast("AnyEvent", event)
-            return
-        async for event in self._running.events(generation.id, after=after):
-            yield cast("AnyEvent", event)
-
-    async def cancel(self, generation_id: str) -> Generation:
-        """Wish a generation canceled, here and at the provider.
-
-        It is ``canceled`` only when the provider says so: what finished meanwhile succeeds.
-
-        Raises:
-            NotFoundError: There is no such generation.
-        """
-        generation = await self.get(generation_id)
-        return await self._running.cancel(generation.id)
-
-    async def resolve(
-        self, generation_id: str, *, job: str | None = None, resubmit: bool = False
-    ) -> Generation:
-        """Decide an ``unknown`` generation; without arguments it is abandoned.
-
-        Args:
-            generation_id: Which.
-            job: The provider's id of its job, found by hand.
-            resubmit: Submit once more, at the risk of paying twice.
-        """
-        generation = await self.get(generation_id)
-        return await self._running.resolve(generation, job=job, resubmit=resubmit)
+    # Operate
 
     async def receive_webhook(
         self, provider: str, headers: Mapping[str, str], body: bytes, token: str
@@ -332,200 +214,6 @@ class Boards:
             WebhookError: It does not come from the provider: answer 401.
         """
         return await self._running.receive_webhook(provider, headers, body, token)
-
-    # Pipelines
-
-    async def run(
-        self,
-        pipeline: "GivenPipeline",
-        /,
-        *,
-        input: Mapping[str, Any] | None = None,  # noqa: A002  # the field's word
-        dedupe_key: str | None = None,
-        priority: int = 0,
-        **inputs: Any,
-    ) -> "PipelineRun":
-        """Run a pipeline, wait, and return the run with its steps and artifacts.
-
-        Args:
-            pipeline: A :class:`boards.pipelines.Pipeline`, or the path of a YAML file.
-            input: Inputs, for names that are taken here (see :data:`RESERVED`).
-            dedupe_key: With a key that was used before, that run is returned.
-            priority: Of its generations. Lower first.
-            inputs: The pipeline's inputs; files as in :meth:`generate`.
-
-        Raises:
-            SpecError: The pipeline has mistakes; nothing was begun.
-            UnavailableError: A step's provider cannot be used; nothing was begun.
-            InvalidInputError: The input does not fit the pipeline; nothing was begun.
-            PipelineError: A step failed, and with it the run; or it was canceled, or a step's
-                submit is ``unknown``. ``run`` tells what each step made.
-            StoreError: The database cannot be written.
-        """
-        started = await self.start_run(
-            pipeline, input=input, dedupe_key=dedupe_key, priority=priority, **inputs
-        )
-        from boards.pipelines.outcome import completed  # noqa: PLC0415  # with the pipelines
-
-        return completed(await self._pipelines.wait(started.id))
-
-    async def start_run(
-        self,
-        pipeline: "GivenPipeline",
-        /,
-        *,
-        input: Mapping[str, Any] | None = None,  # noqa: A002  # the field's word
-        dedupe_key: str | None = None,
-        priority: int = 0,
-        **inputs: Any,
-    ) -> "PipelineRun":
-        """Start a run of a pipeline and return at once; it survives this process.
-
-        Arguments and errors are those of :meth:`run`, without what happens after the start.
-        """
-        from boards.choosing import refuse_reserved  # noqa: PLC0415  # with the registry
-        from boards.pipelines.building import Pipeline, spec_of  # noqa: PLC0415
-        from boards.pipelines.starting import prepared  # noqa: PLC0415
-
-        conductor, storage = self._pipelines, self._running.storage
-        spec = spec_of(pipeline)
-        for record in pipeline.records if isinstance(pipeline, Pipeline) else ():
-            self.registry.add(record)
-        refuse_reserved(RESERVED, inputs, spec.name)
-        run = await prepared(
-            spec,
-            {**(input or {}), **inputs},
-            self.registry,
-            self.settings,
-            storage,
-            dedupe_key=dedupe_key,
-            priority=priority,
-        )
-        return await conductor.start(run)
-
-    async def wait_run(self, run_id: str) -> "PipelineRun":
-        """The run when it ended, however it ended, or when all it waits for is a decision.
-
-        Raises:
-            NotFoundError: There is no such run.
-            BoardsError: A fault of this machine holds it up; it is not lost.
-        """
-        return await self._pipelines.wait(run_id)
-
-    async def watch_run(self, run_id: str) -> "AsyncIterator[PipelineRun]":
-        """A run as it is now, and again whenever one of its steps moved, until it ends.
-
-        Raises:
-            NotFoundError: There is no such run.
-            BoardsError: A fault of this machine holds it up; it is not lost.
-        """
-        run = await self._pipelines.get(run_id)
-        async for one in self._pipelines.watch(run.id):
-            yield one
-
-    async def cancel_run(self, run_id: str) -> "PipelineRun":
-        """Wish a run canceled: nothing more begins, and what is under way is canceled.
-
-        Raises:
-            NotFoundError: There is no such run.
-        """
-        return await self._pipelines.cancel(run_id)
-
-    async def get_run(self, run_id: str) -> "PipelineRun":
-        """A run by its id, or by the beginning of its id, its steps with their generations.
-
-        Raises:
-            NotFoundError: There is none, or several begin so.
-        """
-        return await self._pipelines.get(run_id)
-
-    async def runs(
-        self, *, statuses: Iterable[Status] = (), limit: int = 50, before: str | None = None
-    ) -> "builtins.list[PipelineRun]":
-        """Runs of pipelines, newest first; their steps without generations.
-
-        Args:
-            statuses: Only these.
-            limit: At most so many.
-            before: Only older ones than this id.
-        """
-        return await self._pipelines.list(statuses=tuple(statuses), limit=limit, before=before)
-
-    # Look
-
-    async def get(self, generation_id: str) -> Generation:
-        """A generation by its id, or by the beginning of its id.
-
-        Raises:
-            NotFoundError: There is none, or several begin so.
-        """
-        store = self._running.store
-        found = await store.get(generation_id, owner="")
-        if found is not None:
-            return found
-        candidates = await store.find(generation_id) if generation_id else []
-        if len(candidates) == 1:
-            return candidates[0]
-        what = "Several generations begin" if candidates else "There is no generation that begins"
-        raise NotFoundError(
-            f"{what} with {generation_id!r}.",
-            suggestions=[one.id for one in candidates],
-            remedy="List them with: boards generations",
-        )
-
-    async def list(
-        self,
-        *,
-        statuses: Iterable[Status] = (),
-        phases: Iterable[Phase] = (),
-        generator: str | None = None,
-        provider: str | None = None,
-        limit: int = 50,
-        before: str | None = None,
-    ) -> "builtins.list[Generation]":
-        """Generations, newest first.
-
-        Args:
-            statuses: Only these.
-            phases: Only these; ``unknown`` for those that wait for a decision.
-            generator: Only of this full id.
-            provider: Only of this provider instance.
-            limit: At most so many.
-            before: Only older ones than this id.
-        """
-        from boards.store import Listing  # noqa: PLC0415  # loaded with the engine
-
-        return await self._running.store.list(
-            Listing(
-                statuses=tuple(statuses),
-                phases=tuple(phases),
-                generator=generator,
-                provider=provider,
-                limit=limit,
-                before=before,
-            )
-        )
-
-    def generators(
-        self, *, provider: str | None = None, artifact_type: str | None = None
-    ) -> "builtins.list[GeneratorEntry]":
-        """What is there to generate with, by id. Needs no open engine."""
-        return self.registry.generators(provider=provider, artifact_type=artifact_type)
-
-    def choose(self, name: str, /) -> "GeneratorEntry":
-        """The generator that a name stands for now: the first whose provider can be used.
-
-        Raises:
-            NotFoundError: There is no such generator.
-            UnavailableError: No provider of it can be used; tells why for each.
-        """
-        from boards.choosing import choose  # noqa: PLC0415  # loaded with the registry
-
-        return choose(self.registry, name, self.settings.fallback).entries[0]
-
-    def providers(self) -> "builtins.list[ProviderEntry]":
-        """The providers, in the order in which they are asked. Needs no open engine."""
-        return self.registry.providers()
 
     def plugins(self) -> "builtins.list[PluginInfo]":
         """Every installed plugin, broken ones with their error and remedy."""
@@ -603,16 +291,6 @@ class Boards:
         )
         return self.registry.keep(imported, provider, model)
 
-    def search(self, query: str) -> "builtins.list[GeneratorEntry]":
-        """Generators that have every word of a query, best first: installed ones and imported ones.
-
-        Args:
-            query: Words of a name, a kind of artifact, a tag, a description.
-        """
-        from boards.searching import search  # noqa: PLC0415  # rarely needed
-
-        return search(self.registry.generators(), query)
-
     async def model_document(self, provider: str, model: str) -> Any:
         """A provider's own document of one of its models, as its ``catalog`` asks for it.
 
@@ -636,34 +314,6 @@ class Boards:
         request = CompiledRequest(spec.catalog.model, spec.headers)
         reply = await client.repeat(request.render({"model": model, "config": client.config}))
         return reply["body"]
-
-    @overload
-    def estimate(self, generator: "Generator", /) -> Cost | None: ...
-    @overload
-    def estimate(
-        self,
-        name: str,
-        /,
-        *,
-        input: Mapping[str, Any] | None = None,
-        **inputs: Any,
-    ) -> Cost | None: ...
-    def estimate(
-        self,
-        name: "str | Generator",
-        /,
-        *,
-        input: Mapping[str, Any] | None = None,  # noqa: A002  # the field's word
-        **inputs: Any,
-    ) -> Cost | None:
-        """What a generation would cost by the spec's list price; None where it has none."""
-        from boards.choosing import estimate  # noqa: PLC0415  # loaded with the registry
-        from boards.engine.inputs import checked  # noqa: PLC0415  # loaded with the engine
-
-        name, input = self._named(name, input)  # noqa: A001
-        entry = self.choose(name)
-        compiled = self.registry.compiled(entry.id)
-        return estimate(compiled, checked(compiled.inputs, {**(input or {}), **inputs}, entry.id))
 
     async def collect_garbage(
         self, *, grace: timedelta = timedelta(hours=24), dry_run: bool = False
@@ -691,8 +341,9 @@ class Boards:
         """Delete generations that ended long ago, of any owner, with their inputs and events.
 
         What they cost stays, see :meth:`costs`; their files go with the next
-        :meth:`collect_garbage`. What is live stays, ``unknown`` or not. A ``dedupe_key`` of one
-        that is deleted is forgotten.
+        :meth:`collect_garbage`. What is live stays, ``unknown`` or not. A run of a pipeline goes
+        with the last of its generations. A ``dedupe_key`` of what is deleted is forgotten, and in
+        the lineage of what stays it is no more than a name.
 
         Args:
             older_than: They ended longer ago; a minute at least, so that whoever waits for one has
@@ -729,62 +380,9 @@ class Boards:
         Returns:
             The dearest first; days newest first.
         """
-        if group_by not in GROUPINGS:
-            raise ValueError(f"group_by is {group_by!r}: expected one of {', '.join(GROUPINGS)}")
-        if since is not None:
-            since = since if isinstance(since, datetime) else datetime.now(UTC) - since
-        return await self._running.store.costs(
-            since=None if since is None else since.timestamp(),
-            until=None if until is None else until.timestamp(),
-            group_by=group_by,
-        )
-
-    @overload
-    async def explain(self, generator: "Generator", /) -> "Explanation": ...
-    @overload
-    async def explain(
-        self,
-        name: str,
-        /,
-        *,
-        input: Mapping[str, Any] | None = None,
-        **inputs: Any,
-    ) -> "Explanation": ...
-    async def explain(
-        self,
-        name: "str | Generator",
-        /,
-        *,
-        input: Mapping[str, Any] | None = None,  # noqa: A002  # the field's word
-        **inputs: Any,
-    ) -> "Explanation":
-        """What a generation would send: as HTTP, and as a curl command. Nothing is sent.
-
-        Needs no open engine and no key: secrets are masked, and not even looked at.
-
-        Raises:
-            NotFoundError: There is no such generator.
-            InvalidInputError: The input does not fit.
-            ProviderError: A file cannot be given in a form that the provider takes, or an address
-                is not the provider's.
-        """
-        from boards.engine import explaining  # noqa: PLC0415  # loaded with the engine
-
-        name, input = self._named(name, input)  # noqa: A001
-        entry = explaining.likely(self.registry, name)
-        return await explaining.explained(
-            self.registry, self.settings, entry, {**(input or {}), **inputs}
-        )
+        return await self._costs(since, until, group_by, None)
 
     # Prepare
-
-    def _named(
-        self, generator: "str | Generator", given: Mapping[str, Any] | None
-    ) -> tuple[str, Mapping[str, Any] | None]:
-        """Name and input of what is to be generated; an instance of a class is both."""
-        if isinstance(generator, str):
-            return generator, given
-        return self.registry.add(generator.__boards_record__()), generator.__boards_input__()
 
     @property
     def _pipelines(self) -> "Conductor":
@@ -825,6 +423,7 @@ class Boards:
         name, given = self._named(name, given)
         fallback = options.fallback or self.settings.fallback
         whole = {**(given or {}), **inputs}
+        await self._refuse_foreign_files(whole, options.owner)
         try:
             choice = choosing.choose(self.registry, name, fallback, whole)
         except NotFoundError:
@@ -841,23 +440,6 @@ class Boards:
         )
 
 
-def succeeded(generation: Generation) -> Generation:
-    """The generation, if it succeeded.
-
-    Raises:
-        GenerationFailedError: It failed.
-        GenerationCanceledError: It was canceled.
-        GenerationUnresolvedError: It is ``unknown``.
-    """
-    if generation.phase == "unknown":
-        raise GenerationUnresolvedError(generation)
-    if generation.error is not None:
-        raise GenerationFailedError(generation, generation.error)
-    if generation.phase == "canceled":
-        raise GenerationCanceledError(generation)
-    return generation
-
-
 def _transport(given: Any) -> Any:
     """Our transport, from whichever kind was given."""
     if given is None or hasattr(given, "send"):
@@ -865,3 +447,24 @@ def _transport(given: Any) -> Any:
     from boards.engine.transport import HttpxTransport  # noqa: PLC0415  # httpx is an extra
 
     return HttpxTransport(given)
+
+
+def _chosen(installed: Mapping[str, R], what: str, name: str) -> R:
+    """The part of that name.
+
+    Raises:
+        SettingsError: None is installed.
+    """
+    found = installed.get(name)
+    if found is None:
+        from boards.spec.places import did_you_mean  # noqa: PLC0415  # rarely needed
+
+        raise SettingsError(
+            f"No {what} {name!r} is installed{did_you_mean(name, sorted(installed))};"
+            f" there are: {', '.join(sorted(installed))}.",
+            remedy=(
+                f"Install the plugin that has it, or change BOARDS_{what.upper()};"
+                " see what is wrong with one: boards plugins"
+            ),
+        )
+    return found

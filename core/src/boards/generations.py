@@ -82,7 +82,7 @@ class Cost:
 
     Attributes:
         usd: US dollars.
-        unit: What the price counts: ``image``, ``second``, ``character``, ``megapixel``,
+        unit: What the price counts: ``image``, ``second``, ``character``, ``token``, ``megapixel``,
             ``compute_second``, ``credit`` or ``generation``.
         quantity: How many units.
         estimated: True while it is computed from the spec, not told by the provider.

@@ -12,14 +12,16 @@ from attrs import field, frozen
 
 from boards.budgets import Budgets, parse_budgets
 from boards.errors import SettingsError
+from boards.switches import read_switches
 
-__all__ = ["Fallback", "OnAmbiguous", "Overrides", "Settings", "Unpriced", "load"]
+__all__ = ["AllOverrides", "Fallback", "OnAmbiguous", "Overrides", "Settings", "Unpriced", "load"]
 
 Fallback = Literal["off", "on_unavailable", "on_error"]
 OnAmbiguous = Literal["hold", "resubmit", "fail"]
 Unpriced = Literal["allow", "refuse"]
 
 _DISTRIBUTION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_PART: Final = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _ADDRESS: Final = re.compile(
     r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?|[0-9A-Fa-f:.]+/[0-9]{1,3}"
 )
@@ -44,7 +46,8 @@ class Settings:
             ``generators.yaml`` in ``home`` if there is one.
         plugins: Only plugins of these distributions are used; all where None. ``BOARDS_PLUGINS``.
         plugins_disabled: Plugins of these distributions are not used.
-            ``BOARDS_PLUGINS_DISABLED``.
+            ``BOARDS_PLUGINS_DISABLED``; :func:`load` adds those that ``boards plugins disable``
+            wrote down in ``home``.
         strict: A broken plugin or specification is an error, not an entry in a list.
             ``BOARDS_STRICT``.
         allow_private_hosts: Private, loopback and link-local addresses that may be connected to:
@@ -58,6 +61,8 @@ class Settings:
         on_ambiguous: What becomes of a generation whose submit's answer was lost, once the job was
             looked for in vain: ``hold``, ``resubmit`` (at the risk of paying twice) or ``fail``.
             ``BOARDS_ON_AMBIGUOUS``.
+        storage: The installed storage that keeps artifacts. ``BOARDS_STORAGE``.
+        auth: The installed auth that tells who asks. ``BOARDS_AUTH``.
         max_in_flight: How many generations of one owner may be under way at once.
             ``BOARDS_MAX_IN_FLIGHT``.
         webhook_url: The public address below which providers' webhooks arrive, as
@@ -86,6 +91,8 @@ class Settings:
     provider_priority: tuple[str, ...] = ()
     fallback: Fallback = "on_unavailable"
     on_ambiguous: OnAmbiguous = "hold"
+    storage: str = "local"
+    auth: str = "none"
     max_in_flight: int | None = None
     webhook_url: str | None = None
     max_output_bytes: int = 2_000_000_000
@@ -110,7 +117,7 @@ class Settings:
 
 
 class Overrides(TypedDict, total=False):
-    """The arguments of :func:`load`: typed values, or texts as in the environment.
+    """What :class:`boards.Boards` takes as settings: typed values, or texts as in the environment.
 
     ``None`` stands for "not given". ``environment`` replaces both ``os.environ`` and ``.env``.
     """
@@ -136,7 +143,14 @@ class Overrides(TypedDict, total=False):
     environment: Mapping[str, str] | None
 
 
-def load(**overrides: Unpack[Overrides]) -> Settings:
+class AllOverrides(Overrides, total=False):
+    """The arguments of :func:`load`: these two may be objects where :class:`boards.Boards` is."""
+
+    storage: str | None
+    auth: str | None
+
+
+def load(**overrides: Unpack[AllOverrides]) -> Settings:
     """Read the settings: arguments, else ``BOARDS_*`` variables, else ``.env``, else defaults.
 
     The ``.env`` file is the one in the working directory. An empty variable counts as not set.
@@ -163,6 +177,8 @@ def load(**overrides: Unpack[Overrides]) -> Settings:
             values[name] = _read(read, text, variable, origin)
     if "home" not in values:
         values["home"] = _default_home()
+    if switched_off := read_switches(values["home"]):
+        values["plugins_disabled"] = (*values.get("plugins_disabled", ()), *switched_off)
     for name in ("providers", "generators"):
         path = values["home"] / f"{name}.yaml"
         if path.is_file():
@@ -221,6 +237,12 @@ def _names(value: Any) -> tuple[str, ...]:
     if not all(_DISTRIBUTION.fullmatch(name) for name in names):
         raise ValueError("names, separated by commas")
     return names
+
+
+def _part(value: Any) -> str:
+    if not isinstance(value, str) or not _PART.fullmatch(value):
+        raise ValueError("the name of one that is installed, such as local or s3")
+    return value
 
 
 def _flag(value: Any) -> bool:
@@ -290,6 +312,8 @@ _SETTINGS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "provider_priority": ("BOARDS_PROVIDER_PRIORITY", _names),
     "fallback": ("BOARDS_FALLBACK", lambda value: _word(value, get_args(Fallback))),
     "on_ambiguous": ("BOARDS_ON_AMBIGUOUS", lambda value: _word(value, get_args(OnAmbiguous))),
+    "storage": ("BOARDS_STORAGE", _part),
+    "auth": ("BOARDS_AUTH", _part),
     "max_in_flight": ("BOARDS_MAX_IN_FLIGHT", _count),
     "webhook_url": ("BOARDS_WEBHOOK_URL", _url),
     "max_output_bytes": ("BOARDS_MAX_OUTPUT_SIZE", _size),

@@ -3,6 +3,6 @@
 The class lives in a module of its own so that stubs may stand in for this one and build on it.
 """
 
-from boards.blocking import Boards
+from boards.blocking import Boards, ScopedBoards
 
-__all__ = ["Boards"]
+__all__ = ["Boards", "ScopedBoards"]

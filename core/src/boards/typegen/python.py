@@ -6,14 +6,14 @@ and every other method, is the installed one.
 
 import json
 import keyword
+import sys
 from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Final
 
 import boards.sync
-from boards import blocking
-from boards import boards as asynchronous
-from boards.boards import RESERVED
+from boards import blocking_facade, facade
+from boards.facade import RESERVED
 from boards.typegen.inputs import GeneratorTypes, class_name, explained
 from boards.typegen.shapes import (
     Anything,
@@ -27,7 +27,7 @@ from boards.typegen.shapes import (
     Scalar,
     Shape,
 )
-from boards.typegen.signatures import Signature, imports, signatures
+from boards.typegen.signatures import Signature, imports, signature, signatures
 
 __all__ = ["HEADER", "stubs"]
 
@@ -82,9 +82,9 @@ def stubs(generators: Iterable[GeneratorTypes]) -> dict[str, str]:
     """
     named = _named(generators)
     return {
-        "boards/__init__.pyi": _facade(boards, asynchronous, named),
+        "boards/__init__.pyi": _facade(boards, facade.Facade, named),
         "boards/generator_inputs.pyi": _inputs(named),
-        "boards/sync.pyi": _facade(boards.sync, blocking, named),
+        "boards/sync.pyi": _facade(boards.sync, blocking_facade.Facade, named),
     }
 
 
@@ -102,23 +102,36 @@ def _named(generators: Iterable[GeneratorTypes]) -> dict[str, GeneratorTypes]:
 # Facades
 
 
-def _facade(public: ModuleType, module: ModuleType, named: Mapping[str, GeneratorTypes]) -> str:
-    """The stub of a public module, whose class ``Boards`` is that of another one, overloaded."""
-    all_signatures = signatures(module)
+def _facade(public: ModuleType, base: type, named: Mapping[str, GeneratorTypes]) -> str:
+    """The stub of a public module, whose two facades have the calls of a base, overloaded."""
+    host, scoped = vars(public)["Boards"], vars(public)["ScopedBoards"]
+    all_signatures = signatures(base)
+    as_owner = signature(host, "as_owner")
     used = {name for one in all_signatures for name in one.names}
-    exported = set(public.__all__) - {"Boards"}
     lines = sorted(
         {
             "from typing import Literal, Unpack, overload",
             "from boards import generator_inputs as _inputs",
-            f"from {module.__name__} import Boards as _Boards",
-            *imports(module, used),
-            *imports(public, exported),
+            f"from {host.__module__} import Boards as _Boards",
+            f"from {scoped.__module__} import ScopedBoards as _ScopedBoards",
+            f"from {base.__module__} import Facade as _Facade",
+            *imports(_module(base), used),
+            *imports(_module(host), as_owner.names - {"ScopedBoards"}),
+            *imports(public, set(public.__all__) - {"Boards", "ScopedBoards"}),
         }
     )
-    lines += ["", f"__all__ = {json.dumps(public.__all__)}", "", "class Boards(_Boards):"]
     overloads = [text for one in all_signatures for text in _overloads(one, named)] or ["    ..."]
-    return _TOP + "\n".join([*lines, *overloads])
+    classes = [
+        f"__all__ = {json.dumps(public.__all__)}",
+        "\n".join(["class _Typed(_Facade):", *overloads]),
+        "class ScopedBoards(_Typed, _ScopedBoards):\n    ...",
+        f"class Boards(_Typed, _Boards):\n{as_owner.alone()}",
+    ]
+    return _TOP + "\n\n".join(["\n".join(lines), *classes])
+
+
+def _module(class_: type) -> ModuleType:
+    return sys.modules[class_.__module__]
 
 
 def _overloads(signature: Signature, named: Mapping[str, GeneratorTypes]) -> list[str]:

@@ -3,13 +3,14 @@
 import ast
 import copy
 import inspect
+import textwrap
 from collections.abc import Iterable
 from types import ModuleType
 from typing import Final
 
 from attrs import frozen
 
-__all__ = ["Signature", "imports", "signatures"]
+__all__ = ["Signature", "imports", "signature", "signatures"]
 
 _ELLIPSIS: Final = ast.Expr(ast.Constant(...))
 
@@ -37,6 +38,10 @@ class Signature:
         found = [*arguments.kwonlyargs, *([arguments.kwarg] if arguments.kwarg else [])]
         annotation = next(one.annotation for one in found if one.arg == argument)
         return "Any" if annotation is None else ast.unparse(annotation)
+
+    def alone(self) -> str:
+        """The signature as the only one, in one line."""
+        return _stub(copy.deepcopy(self.node))
 
     def as_it_is(self) -> str:
         """The signature as one of several, in one line."""
@@ -66,23 +71,32 @@ class Signature:
         return _overload(made)
 
 
-def signatures(module: ModuleType) -> list[Signature]:
-    """The methods of a module's class ``Boards`` that take a generator's inputs.
+def signatures(facade: type) -> list[Signature]:
+    """The methods of a class that take a generator's inputs.
 
     Of a method that has overloads, each of those.
     """
     found: dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef]] = {}
-    for owner in ast.parse(inspect.getsource(module)).body:
-        if isinstance(owner, ast.ClassDef) and owner.name == "Boards":
-            for one in owner.body:
-                if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef):
-                    found.setdefault(one.name, []).append(one)
+    for one in _methods(facade):
+        found.setdefault(one.name, []).append(one)
     return [
         Signature(_unquoted(one), _takes_inputs(one))
         for same in found.values()
         if any(map(_takes_inputs, same))
         for one in ([each for each in same if each.decorator_list] or same)
     ]
+
+
+def signature(facade: type, name: str) -> Signature:
+    """A method of a class, without its body."""
+    (found,) = [one for one in _methods(facade) if one.name == name]
+    return Signature(_unquoted(found), takes_name=False)
+
+
+def _methods(facade: type) -> "list[ast.FunctionDef | ast.AsyncFunctionDef]":
+    source = ast.parse(textwrap.dedent(inspect.getsource(facade)))
+    (class_,) = [one for one in source.body if isinstance(one, ast.ClassDef)]
+    return [one for one in class_.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
 def _takes_inputs(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
@@ -92,8 +106,12 @@ def _takes_inputs(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 
 def _overload(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    return f"    @overload\n{_stub(node)}"
+
+
+def _stub(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     node.decorator_list, node.body = [], [_ELLIPSIS]
-    return f"    @overload\n    {ast.unparse(node).replace(chr(10) + '    ', ' ')}\n"
+    return f"    {ast.unparse(node).replace(chr(10) + '    ', ' ')}\n"
 
 
 def imports(module: ModuleType, names: Iterable[str]) -> list[str]:

@@ -93,6 +93,14 @@ def crash(session: nox.Session) -> None:
 
 
 @nox.session
+def template(session: nox.Session) -> None:
+    """Bake the template of plugins in fresh environments, then break one: its tests notice."""
+    install(session, "tests", "template")
+    session.env["BOARDS_TEMPLATE_WHEELS"] = str(WHEELS)
+    session.run("pytest", *PARALLEL, "tests/template", *session.posargs)
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Test once more, and tell which lines and branches no test runs."""
     install(session, "tests")

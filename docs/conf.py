@@ -87,6 +87,7 @@ nitpick_ignore = [
     ("py:class", "boards.events.Type_co"),
     ("py:class", "boards.events.Data_co"),
     ("py:class", "boards.testing.emulators.server.E"),
+    ("py:class", "boards.testing.conformance.checks.S"),
 ]
 
 # ``type[...]`` in a signature is the builtin, though records have attributes of that name.

@@ -313,9 +313,29 @@ def test_shown_commands_exist(page: Path) -> None:
         context = click.Context(boards_group)
         command = boards_group.get_command(context, name)
         assert command is not None, line
+        if isinstance(command, click.Group) and arguments and arguments[0][0] != "-":
+            command = command.get_command(context, arguments[0])
+            assert command is not None, line
         known = {one for param in command.params for one in param.opts}
         options = {one.partition("=")[0] for one in arguments if one.startswith("--")}
         assert options <= known, line
+
+
+def test_every_command_of_a_group_has_a_section() -> None:
+    """So have the commands below ``boards plugins``, each with all of its options."""
+    text = (DOCS / "command-line.md").read_text()
+    everywhere = {"--home", "--json", "--strict"}
+    for name in COMMANDS:
+        group = boards_group.get_command(click.Context(boards_group), name)
+        for command in group.commands.values() if isinstance(group, click.Group) else ():
+            section = re.search(
+                rf"^#### `boards {name} {command.name}`$(.*?)(?=^##|\Z)",
+                text,
+                re.MULTILINE | re.DOTALL,
+            )
+            assert section, command.name
+            options = {one for param in command.params for one in param.opts if one[:2] == "--"}
+            assert [one for one in options - everywhere if one not in section[1]] == []
 
 
 def test_every_phase_is_explained() -> None:

@@ -132,6 +132,38 @@ async def test_what_the_provider_tells_wins(
     assert ledger.told_usd == pytest.approx(usd or 0)
 
 
+@pytest.mark.parametrize("later", [None, 0.05])
+async def test_what_is_told_with_the_job_counts_until_a_later_reply_tells_otherwise(
+    acme: Acme, open_priced: Open, later: float | None
+) -> None:
+    """Some tell the price once, in the answer to the submit; a restart has not forgotten it."""
+
+    async def submit(request: web.Request) -> web.StreamResponse:
+        await acme.submit(request)
+        return web.json_response({"id": "job-1", "status": "queued", "price": 0.07}, status=201)
+
+    async def result(_request: web.Request) -> web.StreamResponse:
+        told = {} if later is None else {"price": later}
+        return web.json_response({"images": [{"url": f"{acme.url}/files/a.png"}], **told})
+
+    acme.answers.update(submit=submit, result=result)
+    acme.polls_needed = 10_000
+    async with open_priced(actual={"usd": "body.price"}) as boards:
+        generation = await boards.submit("acme/draw", prompt="a")
+        while not acme.counts["poll"]:
+            await asyncio.sleep(0.01)
+        now = await boards.get(generation.id)
+        assert now.cost is not None
+        assert (now.cost.usd, now.cost.estimated) == (0.07, False)
+    acme.polls_needed = 0
+    async with open_priced(actual={"usd": "body.price"}) as boards:
+        ended = await boards.wait(generation.id)
+        usd = 0.07 if later is None else later
+        assert ended.cost is not None
+        assert (ended.cost.usd, ended.cost.estimated) == (usd, False)
+        assert await spent(boards) == CostGroup("acme", 1, usd, usd, 0.0, 0)
+
+
 async def test_a_provider_that_alone_knows_the_price_is_believed(
     acme: Acme, open_priced: Open
 ) -> None:

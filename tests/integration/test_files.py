@@ -197,3 +197,22 @@ async def test_a_synchronous_provider_answers_with_the_bytes(acme: Acme, open_bo
         types = [event.type async for event in boards.events(generation.id)]
     assert generation.artifacts[0].size == len(PNG)
     assert types == ["queued", "submitting", "artifact", "succeeded"]
+
+
+async def test_a_synchronous_answer_without_a_byte_is_no_output(
+    acme: Acme, open_boards: Open
+) -> None:
+    """An empty file is a failure, as it is where outputs are fetched; it is not asked for again."""
+
+    async def nothing(_request: web.Request) -> web.StreamResponse:
+        return web.Response(body=b"", content_type="image/png")
+
+    acme.answers["submit"] = nothing
+    execution = {
+        "submit": {"path": "/jobs", "json": {"prompt": "${input.prompt}"}, "accept": "binary"},
+        "extract": {"outputs": [{"from": "body", "as": "bytes"}]},
+    }
+    async with open_boards(execution=execution, synchronous=True) as boards:
+        with pytest.raises(GenerationFailedError, match="The output is empty"):
+            await boards.generate("acme/draw", prompt="a")
+    assert acme.counts["submit"] == 1

@@ -100,6 +100,7 @@ def test_mistakes_are_told_before_anything_is_sent(
     """By ``run``, by ``run --check`` and by ``check``; wrong inputs are exit code 2."""
     submitted = replicate.stats.copy()
     bad = POSTER.replace("steps.words.text", "steps.word.text").replace("scale: 2", "scale: 99")
+    bad += "      retries: 3\n"  # cannot be read, and keeps nothing else from being told
     (poster.path / "bad.yaml").write_text(bad)
     for code, *arguments in (
         (3, "run", "bad.yaml"),
@@ -112,6 +113,7 @@ def test_mistakes_are_told_before_anything_is_sent(
         assert "bad.yaml:13:24: error: there is no step 'word'" in told
         assert "did you mean 'words'?" in told
         assert "error: scale must be at most 10, not 99" in told
+        assert "error: unknown key 'retries'" in told
     assert poster.run("run", "poster.yaml", "--check").returncode == 0
     assert poster.run("check", "poster.yaml").stderr == "1 file: no errors, no warnings\n"
     wrong = poster.run("run", "poster.yaml", "ide=x", "film=maybe")

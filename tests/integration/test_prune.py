@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 import boards.sync
-from boards import Boards
+from boards import Boards, Generation, NotFoundError
 from boards.cli.app import boards as command
+from boards.pipelines import Pipeline
 from tests.integration.acme import Acme
 from tests.integration.conftest import Open
 
@@ -66,6 +67,84 @@ async def test_another_process_prunes_while_this_one_generates(
         assert pruned == 20
         assert {one.id for one in await boards.list()} == {one.id for one in made}
         assert all(one.status == "succeeded" for one in made)
+
+
+async def test_a_run_of_a_pipeline_goes_with_the_last_of_its_generations(
+    acme: Acme, open_boards: Open, tmp_path: Path
+) -> None:
+    """Before that it stays, and names the steps whose generations are gone."""
+    pair = Pipeline("pair")
+    first = pair.step("first", "acme/draw", prompt="a")
+    pair.step("second", "acme/draw", prompt="b", image=first.artifacts[0])
+    home = tmp_path / "home"
+    async with open_boards() as boards:
+        run = await boards.run(pair, dedupe_key="k")
+        age(home)
+        database = sqlite3.connect(home / "boards.db")
+        database.execute("UPDATE pipeline_runs SET created_at = 1, finished_at = 1")
+        database.commit()
+        database.close()
+        assert await boards.prune(older_than=timedelta(days=1), keep=1) == 1
+        left = await boards.get_run(run.id)
+        assert left["first"].generation_id is not None
+        assert [step.generation is None for step in left.steps] == [True, False]
+        assert await boards.prune(older_than=timedelta(days=1), dry_run=True) == 1
+        assert await boards.runs() != []
+        young = await boards.run(pair)
+        assert await boards.prune(older_than=timedelta(days=1)) == 1
+        assert [one.id for one in await boards.runs()] == [young.id]
+        again = await boards.start_run(pair, dedupe_key="k")
+        assert again.id != run.id
+        await boards.wait_run(again.id)
+    database = sqlite3.connect(home / "boards.db")
+    assert database.execute("SELECT count(DISTINCT run) FROM pipeline_steps").fetchone() == (2,)
+    database.close()
+
+
+def delete(home: Path) -> None:
+    """As another process that prunes does it."""
+    database = sqlite3.connect(home / "boards.db")
+    for table in ("inputs", "attempts", "events", "generations"):
+        database.execute(f"DELETE FROM {table}")
+    database.commit()
+    database.close()
+
+
+async def test_who_waits_for_what_was_pruned_is_told(
+    acme: Acme, open_boards: Open, tmp_path: Path
+) -> None:
+    """A process that slept through the end, and through the minute after it, waits for nothing."""
+    async with open_boards(drive=False) as boards:
+        one = await boards.submit("acme/draw", prompt="a")
+        waiting = asyncio.create_task(boards.wait(one.id))
+        watching = asyncio.create_task(_types(boards, one.id))
+        await asyncio.sleep(0.2)
+        delete(tmp_path / "home")
+        with pytest.raises(NotFoundError, match="pruned"):
+            await asyncio.wait_for(waiting, 5)
+        assert await asyncio.wait_for(watching, 5) == ["queued"]
+
+
+async def test_a_wait_that_begins_as_the_row_goes_is_told(
+    acme: Acme, open_boards: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at the generation and the wait for it."""
+    async with open_boards() as boards:
+        one = await boards.generate("acme/draw", prompt="a")
+        get = boards.get
+
+        async def slow(generation_id: str) -> Generation:
+            found = await get(generation_id)
+            delete(tmp_path / "home")
+            return found
+
+        monkeypatch.setattr(boards, "get", slow)
+        with pytest.raises(NotFoundError, match="pruned"):
+            await asyncio.wait_for(boards.wait(one.id), 5)
+
+
+async def _types(boards: Boards, generation_id: str) -> list[str]:
+    return [event.type async for event in boards.events(generation_id)]
 
 
 async def test_the_command_prunes(

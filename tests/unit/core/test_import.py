@@ -39,10 +39,11 @@ def test_help_imports_no_plugin_and_no_engine(arguments: list[str]) -> None:
 
 
 def test_a_second_host_lists_without_reading_specs(tmp_path: Path) -> None:
-    """A warm index answers: no YAML, no metadata, no pluggy."""
+    """A warm index answers for plugins that are data: no YAML, no metadata, no pluggy."""
     code = (
         "from boards import Boards\n"
-        f"boards = Boards(home={str(tmp_path)!r}, environment={{}})\n"
+        f"boards = Boards(home={str(tmp_path)!r}, environment={{}},\n"
+        "    plugins=('boards-fal', 'boards-replicate'))\n"
         "assert boards.generators()"
     )
     loaded_by(code)

@@ -12,7 +12,7 @@ import pytest
 
 import boards
 from boards.errors import BoardsError, InvalidInputError, NotFoundError
-from boards.sync import Boards
+from boards.sync import Boards, ScopedBoards
 from boards.testing.emulators.replicate import ReplicateEmulator
 from boards.testing.emulators.server import Knobs, running
 
@@ -44,8 +44,8 @@ def public(kind: type) -> dict[str, list[tuple[str, Any]]]:
     """The methods of a facade and their parameters."""
     return {
         name: [(p.name, p.default) for p in inspect.signature(method).parameters.values()]
-        for name, method in vars(kind).items()
-        if inspect.isfunction(method) and not name.startswith("_")
+        for name, method in inspect.getmembers(kind, inspect.isfunction)
+        if not name.startswith("_")
     }
 
 
@@ -54,6 +54,7 @@ def test_it_has_the_methods_of_the_asynchronous_one() -> None:
     mine = public(Boards)
     del mine["close"]
     assert mine == public(boards.Boards)
+    assert public(ScopedBoards) == public(boards.ScopedBoards)
 
 
 def test_a_generation_succeeds(host: Boards) -> None:

@@ -28,6 +28,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "generations": ("boards.cli.generations:generations", "List generations, newest first."),
     "runs": ("boards.cli.pipelines:runs", "List runs of pipelines, newest first; or show one."),
     "status": ("boards.cli.generations:status", "Show a generation."),
+    "lineage": ("boards.cli.lineage:lineage", "Show what was made from what."),
     "wait": ("boards.cli.generate:wait", "Wait for a generation, and show its result."),
     "cancel": ("boards.cli.generations:cancel", "Cancel a generation, here and at the provider."),
     "events": ("boards.cli.generations:events", "Show what happened to a generation."),
@@ -38,8 +39,13 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "check": ("boards.cli.check:check", "Check files of the generator language."),
     "export": ("boards.cli.export:export", "Write a generator as YAML or as Python."),
     "import": ("boards.cli.imports:import_", "Write the spec of any model from its document."),
+    "new-plugin": ("boards.cli.new_plugin:new_plugin", "Make a plugin, with tests that pass."),
     "schema": ("boards.cli.schema:schema", "Print the JSON Schema of the language, for editors."),
     "test": ("boards.cli.fixtures:test", "Run the tests inside specifications, offline."),
+    "conformance": (
+        "boards.cli.conformance:conformance",
+        "Try whether a plugin keeps the promises that Boards relies on.",
+    ),
     "explain": ("boards.cli.explain:explain", "Show what would be sent; nothing is sent."),
     "stubs": ("boards.cli.typegen:stubs", "Write stubs for Python: inputs that type-check."),
     "types": ("boards.cli.typegen:types", "Write the types of inputs for TypeScript."),
@@ -132,7 +138,7 @@ def _plugin_command(session: Session, name: str) -> click.Command | None:
     entry_point = _plugin_commands(session).get(name)
     if entry_point is None:
         return None
-    from boards.cli.plugins import load_command  # noqa: PLC0415
+    from boards.cli.plugins.loading import load_command  # noqa: PLC0415
 
     return load_command(entry_point)
 

@@ -75,8 +75,8 @@ def find_mistakes(session: Session, paths: list[Path]) -> tuple[list[Problem], l
     """The errors and the warnings of some files that belong together, by place."""
     from boards.cli import python_files  # noqa: PLC0415  # not for --help
     from boards.documents import take_switches  # noqa: PLC0415
-    from boards.pipelines.checking import check_pipeline, installed  # noqa: PLC0415
-    from boards.pipelines.reader import is_pipeline, read_document  # noqa: PLC0415
+    from boards.pipelines.checking import check_document, installed  # noqa: PLC0415
+    from boards.pipelines.reader import is_pipeline  # noqa: PLC0415
     from boards.spec import yaml  # noqa: PLC0415
     from boards.spec.check import check_documents  # noqa: PLC0415
     from boards.spec.places import Problems  # noqa: PLC0415
@@ -107,8 +107,7 @@ def find_mistakes(session: Session, paths: list[Path]) -> tuple[list[Problem], l
             )
             look_up = installed(session.boards(drive=False).registry, elsewhere=defined)
             for document in pipelines:
-                if (spec := read_document(document, problems)) is not None:
-                    check_pipeline(spec, problems, look_up)
+                check_document(document, problems, look_up)
     return [*unreadable, *problems.errors], problems.warnings
 
 

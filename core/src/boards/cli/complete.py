@@ -8,7 +8,13 @@ from click.shell_completion import CompletionItem
 
 from boards.cli.session import Session
 
-__all__ = ["complete_generation", "complete_generator", "complete_input", "complete_provider"]
+__all__ = [
+    "complete_generation",
+    "complete_generator",
+    "complete_input",
+    "complete_plugin",
+    "complete_provider",
+]
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -53,6 +59,15 @@ def _providers(context: click.Context, typed: str) -> Iterable[CompletionItem]:
             yield CompletionItem(one.name, help=one.description)
 
 
+def _plugins(context: click.Context, typed: str) -> Iterable[CompletionItem]:
+    from boards.index import Index  # noqa: PLC0415  # of no other completion
+
+    names = {one.distribution for one in Index(_session(context).settings().cache).entry_points()}
+    for name in sorted(names):
+        if name.startswith((typed, f"boards-{typed}")):
+            yield CompletionItem(name)
+
+
 def _inputs(context: click.Context, typed: str) -> Iterable[CompletionItem]:
     registry = _session(context).boards(drive=False).registry
     entry = registry.resolve(context.params["name"])[0]
@@ -93,5 +108,6 @@ def _generations(context: click.Context, typed: str) -> Iterable[CompletionItem]
 
 complete_generator = _quiet(_generators)
 complete_provider = _quiet(_providers)
+complete_plugin = _quiet(_plugins)
 complete_input = _quiet(_inputs)
 complete_generation = _quiet(_generations)

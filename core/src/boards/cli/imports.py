@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from boards.spec.importers import Imported
     from boards.spec.model import Catalog, ProviderSpec
 
-__all__ = ["import_"]
+__all__ = ["ask_for_document", "import_", "importer_of", "read_document"]
 
 _PATH = click.Path(path_type=Path, dir_okay=False)
 
@@ -64,15 +64,15 @@ def import_(
     registry = session.boards(drive=False).registry
     known = _known(registry, provider)
     if openapi is not None:
-        found, importer = _read(openapi), "openapi"
+        found, importer = read_document(openapi), "openapi"
         model = operation or model
     elif document is not None:
-        found = _read(document)
-        importer = _importer(found, known, document)
+        found = read_document(document)
+        importer = importer_of(found, known, document)
         model = model or document.name.split(".")[0].replace("__", "/")
     else:
         importer = _catalog(registry, provider).importer
-        found = session.run(_ask(session, provider, model))
+        found = session.run(ask_for_document(session, provider, model))
     imported = import_model(importer, found, provider=provider, name=model, generator=generator)
     if known is not None and imported.providers:
         imported = evolve(imported, providers={})
@@ -102,12 +102,19 @@ def _catalog(registry: "Registry", provider: str) -> "Catalog":
     return catalog
 
 
-async def _ask(session: Session, provider: str, model: str) -> Any:
+async def ask_for_document(session: Session, provider: str, model: str) -> Any:
+    """A provider's document of a model, over the network."""
     async with session.asking() as boards:
         return await boards.model_document(provider, model)
 
 
-def _read(path: Path) -> Any:
+def read_document(path: Path) -> Any:
+    """A document of a file, JSON or YAML.
+
+    Raises:
+        click.UsageError: It cannot be read.
+        SpecError: It is neither.
+    """
     from boards.spec.importers.reading import parse_document  # noqa: PLC0415  # not for --help
 
     try:
@@ -119,8 +126,12 @@ def _read(path: Path) -> Any:
     return parse_document(text, str(path))
 
 
-def _importer(found: Any, known: "ProviderSpec | None", path: Path) -> str:
-    """What reads a document: what it is by its looks, else what its provider's are."""
+def importer_of(found: Any, known: "ProviderSpec | None", path: Path) -> str:
+    """What reads a document: what it is by its looks, else what its provider's are.
+
+    Raises:
+        SpecError: It is neither.
+    """
     looks = found if isinstance(found, dict) else {}
     if looks.keys() & {"latest_version", "openapi_schema"}:
         return "cog"

@@ -24,7 +24,6 @@ from boards.runs import PipelineRun, StepRun
 
 if TYPE_CHECKING:
     from boards.cli.values import Pair
-    from boards.pipelines import PipelineSpec
 
 __all__ = ["run", "runs"]
 
@@ -66,7 +65,6 @@ def run(
     standard error.
     """
     from boards.cli.values import read_mapping, split  # noqa: PLC0415  # not for --help
-    from boards.pipelines.reader import read_file  # noqa: PLC0415
 
     if not path.is_file():
         raise click.UsageError(f"There is no file {path}.")
@@ -74,15 +72,14 @@ def run(
         from boards.cli.check import tell_mistakes  # noqa: PLC0415  # rarely needed
 
         return tell_mistakes(session, [path])
-    spec = read_file(path)
     pairs = split(inputs)
     mapping = read_mapping(source) if source is not None else {}
-    return session.run(_run(session, spec, pairs, mapping, out, no_wait, dedupe_key))
+    return session.run(_run(session, path, pairs, mapping, out, no_wait, dedupe_key))
 
 
 async def _run(
     session: Session,
-    spec: "PipelineSpec",
+    path: Path,
     pairs: "list[Pair]",
     mapping: dict[str, Any],
     directory: Path | None,
@@ -90,10 +87,10 @@ async def _run(
     dedupe_key: str | None,
 ) -> int:
     from boards.cli.values import read_inputs, refused  # noqa: PLC0415  # not for --help
-    from boards.pipelines.starting import refuse_mistakes  # noqa: PLC0415
+    from boards.pipelines.starting import read_file  # noqa: PLC0415
 
     async with session.opened() as boards:
-        refuse_mistakes(spec, boards.registry)
+        spec = read_file(path, boards.registry)
         values, problems = await read_inputs(pairs, mapping, spec.input_schema, boards.get)
         if problems:
             raise refused(problems, None, spec.name)

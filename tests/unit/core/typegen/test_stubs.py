@@ -6,10 +6,10 @@ import inspect
 import pytest
 
 import boards
-import boards.blocking
-import boards.boards
+import boards.blocking_facade
+import boards.facade
 import boards.sync
-from boards.boards import RESERVED
+from boards.facade import RESERVED
 from boards.registry import Registry
 from boards.settings import load
 from boards.typegen import GeneratorTypes, stubs, typed_generators, typescript
@@ -71,8 +71,9 @@ def test_a_stub_offers_what_the_module_offers(file: str, module: object, facade:
     for statement in tree.body:
         if isinstance(statement, ast.ImportFrom):
             offered |= {name.asname or name.name for name in statement.names}
-    (class_,) = [statement for statement in tree.body if isinstance(statement, ast.ClassDef)]
-    assert set(module.__all__) <= offered | {class_.name}  # type: ignore[attr-defined]
+    classes = [statement for statement in tree.body if isinstance(statement, ast.ClassDef)]
+    assert set(module.__all__) <= offered | {one.name for one in classes}  # type: ignore[attr-defined]
+    class_ = next(one for one in classes if one.name == "_Typed")
     overloads = [
         each for each in class_.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
@@ -91,8 +92,8 @@ def test_a_stub_offers_what_the_module_offers(file: str, module: object, facade:
 
 def test_the_arguments_of_the_methods_are_reserved() -> None:
     """So that no input takes their place in a stub."""
-    for module in (boards.boards, boards.blocking):
-        for signature in signatures(module):
+    for facade in (boards.facade.Facade, boards.blocking_facade.Facade):
+        for signature in signatures(facade):
             assert {argument.arg for argument in signature.node.args.kwonlyargs} <= RESERVED
 
 
@@ -148,7 +149,9 @@ def test_nothing_installed_is_a_stub_all_the_same() -> None:
     """It changes nothing."""
     for text in stubs([]).values():
         ast.parse(text)
-    assert stubs([])["boards/sync.pyi"].endswith("class Boards(_Boards):\n    ...")
+    facade = stubs([])["boards/sync.pyi"]
+    assert "class _Typed(_Facade):\n    ...\n" in facade
+    assert "class Boards(_Typed, _Boards):\n    def as_owner(self" in facade
 
 
 def test_a_default_is_told() -> None:

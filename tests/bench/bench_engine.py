@@ -2,7 +2,10 @@
 
 The floor does the same calls by hand on aiohttp, hashing the download, keeping nothing. Both
 talk to the Replicate emulator in a process of its own, in one run: compare the ratio, never the
-times. Usage: ``python tests/bench/bench_engine.py [JOBS] [CONCURRENCY]``.
+times. The cases differ in how many jobs there are, how long the provider takes to answer, and how
+long a job runs, which is how often it is polled. Usage::
+
+    python tests/bench/bench_engine.py [CASE ...]
 """
 
 import asyncio
@@ -18,22 +21,55 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
+from attrs import asdict, frozen
 
 from boards import Boards
 
-POLL = 0.02
 EMULATOR = """
-import asyncio
-from boards.testing.emulators.replicate import ReplicateEmulator
+import asyncio, os, sys
+from boards.testing.emulators.replicate import ReplicateEmulator, api
 from boards.testing.emulators.server import Knobs
 
-async def main():
-    emulator = ReplicateEmulator(Knobs(queue_seconds=0.0, run_seconds=0.01))
-    print(await emulator.start(), flush=True)
+# Each file is another one, and none of them is drawn: that is not what is measured.
+deliver = api.deliver
+api.deliver = lambda request, content, mime: deliver(request, content + os.urandom(16), mime)
+
+async def main(latency, run):
+    knobs = Knobs(queue_seconds=0.0, run_seconds=run, latency_seconds=latency)
+    print(await ReplicateEmulator(knobs).start(), flush=True)
     await asyncio.Event().wait()
 
-asyncio.run(main())
+asyncio.run(main(*map(float, sys.argv[1:])))
 """
+
+
+@frozen
+class Case:
+    """What is run, by hand and through Boards.
+
+    Attributes:
+        jobs: How many.
+        latency: Seconds until the provider answers any request.
+        run: Seconds that a job runs.
+        poll: Seconds between two polls.
+        concurrency: Jobs at once.
+    """
+
+    jobs: int
+    latency: float = 0.0
+    run: float = 0.01
+    poll: float = 0.02
+    concurrency: int = 50
+
+
+CASES = {
+    "short": Case(200),
+    "many": Case(5_000),
+    "slow": Case(200, latency=0.05),
+    "many-slow": Case(5_000, latency=0.05, concurrency=400),
+    "long": Case(200, run=2.0, poll=0.1),
+    "many-long": Case(5_000, run=2.0, poll=0.1, concurrency=1_000),
+}
 
 GENERATOR: dict[str, Any] = {
     "name": "bench",
@@ -52,7 +88,7 @@ GENERATOR: dict[str, Any] = {
             "json": {"input": {"prompt": "${input.prompt}", "seed": "${input.seed?}"}},
             "capture": {"id": "body.id", "get": "body.urls.get"},
         },
-        "poll": {"url": "${job.get}", "every": "20ms", "backoff": 1},
+        "poll": {"url": "${job.get}", "backoff": 1},
         "status": {
             "at": "body.status",
             "map": {"starting": "queued", "processing": "running", "succeeded": "succeeded"},
@@ -62,7 +98,6 @@ GENERATOR: dict[str, Any] = {
     },
 }
 
-# All jobs draw the same picture: drawing it is the emulator's work, not what is measured.
 INPUT = {"prompt": "a cat", "seed": 1}
 
 
@@ -72,11 +107,9 @@ def cpu() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-async def measure(
-    name: str, job: Callable[[], Awaitable[int]], jobs: int, concurrency: int
-) -> dict[str, Any]:
+async def measure(name: str, job: Callable[[], Awaitable[int]], case: Case) -> dict[str, Any]:
     """Run jobs, so many at once; what they cost."""
-    semaphore = asyncio.Semaphore(concurrency)
+    semaphore = asyncio.Semaphore(case.concurrency)
 
     async def one() -> int:
         async with semaphore:
@@ -85,22 +118,20 @@ async def measure(
     await job()
     gc.collect()
     wall, used = time.perf_counter(), cpu()
-    sizes = await asyncio.gather(*(one() for _ in range(jobs)))
+    sizes = await asyncio.gather(*(one() for _ in range(case.jobs)))
     wall, used = time.perf_counter() - wall, cpu() - used
     assert min(sizes) > 1000
     return {
-        "case": name,
-        "jobs": jobs,
-        "at once": concurrency,
-        "jobs/s": round(jobs / wall),
-        "cpu ms/job": round(used / jobs * 1000, 2),
+        "by": name,
+        "jobs/s": round(case.jobs / wall),
+        "cpu ms/job": round(used / case.jobs * 1000, 2),
     }
 
 
-async def floor(base_url: str, jobs: int, concurrency: int) -> dict[str, Any]:
+async def floor(base_url: str, case: Case) -> dict[str, Any]:
     """The calls by hand."""
     headers = {"Authorization": "Bearer x"}
-    connector = aiohttp.TCPConnector(limit=2 * concurrency)
+    connector = aiohttp.TCPConnector(limit=2 * case.concurrency)
     async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
 
         async def job() -> int:
@@ -108,7 +139,7 @@ async def floor(base_url: str, jobs: int, concurrency: int) -> dict[str, Any]:
             async with session.post(url, json={"input": INPUT}) as reply:
                 prediction = await reply.json()
             while prediction["status"] != "succeeded":
-                await asyncio.sleep(POLL)
+                await asyncio.sleep(case.poll)
                 async with session.get(prediction["urls"]["get"]) as reply:
                     prediction = await reply.json()
             digest, size = hashlib.sha256(), 0
@@ -118,53 +149,56 @@ async def floor(base_url: str, jobs: int, concurrency: int) -> dict[str, Any]:
                     size += len(chunk)
             return size
 
-        return await measure("aiohttp by hand", job, jobs, concurrency)
+        return await measure("aiohttp by hand", job, case)
 
 
-async def boards(base_url: str, jobs: int, concurrency: int) -> dict[str, Any]:
+async def boards(base_url: str, case: Case) -> dict[str, Any]:
     """The same through Boards, durable store and storage on."""
+    execution = GENERATOR["execution"]
+    poll = {**execution["poll"], "every": f"{case.poll * 1000:g}ms"}
+    generator = {**GENERATOR, "execution": {**execution, "poll": poll}}
     with tempfile.TemporaryDirectory() as home:
         async with Boards(
             home=home,
-            environment={"BENCH_KEY": "x"},
+            environment={"BENCH_KEY": "r8_0123456789abcdefghij"},
             allow_private_hosts=True,
             providers={
                 "bench": {
                     "type": "rest",
                     "auth": {"kind": "bearer"},
                     "config": {"base_url": f"{base_url}/v1", "api_key_env": "BENCH_KEY"},
-                    "limits": {"concurrency": concurrency},
+                    "limits": {"concurrency": case.concurrency},
                 }
             },
-            generators=[GENERATOR],
+            generators=[generator],
         ) as host:
 
             async def job() -> int:
                 generation = await host.generate("bench/bench", input=INPUT)
                 return generation.artifacts[0].size
 
-            return await measure("boards", job, jobs, concurrency)
+            return await measure("boards", job, case)
 
 
 def main() -> None:
-    """Print both and their ratio."""
-    jobs = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    concurrency = int(sys.argv[2]) if len(sys.argv) > 2 else 50
-    emulator = subprocess.Popen([sys.executable, "-c", EMULATOR], stdout=subprocess.PIPE, text=True)
-    assert emulator.stdout is not None
-    base_url = emulator.stdout.readline().strip()
-    try:
-        for _ in range(3):
-            by_hand = asyncio.run(floor(base_url, jobs, concurrency))
-            ours = asyncio.run(boards(base_url, jobs, concurrency))
-            for result in (by_hand, ours):
-                print(json.dumps(result))
-            print(
-                json.dumps({"ratio of cpu": round(ours["cpu ms/job"] / by_hand["cpu ms/job"], 2)})
-            )
-    finally:
-        emulator.kill()
-        emulator.wait()
+    """Print both and their ratio, for each case."""
+    for name in sys.argv[1:] or CASES:
+        case = CASES[name]
+        print(json.dumps({"case": name, **asdict(case)}))
+        command = [sys.executable, "-c", EMULATOR, str(case.latency), str(case.run)]
+        emulator = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert emulator.stdout is not None
+        base_url = emulator.stdout.readline().strip()
+        try:
+            for _ in range(2):
+                by_hand = asyncio.run(floor(base_url, case))
+                ours = asyncio.run(boards(base_url, case))
+                ratio = round(ours["cpu ms/job"] / by_hand["cpu ms/job"], 2)
+                for result in (by_hand, ours, {"ratio of cpu": ratio}):
+                    print(json.dumps(result), flush=True)
+        finally:
+            emulator.kill()
+            emulator.wait()
 
 
 if __name__ == "__main__":

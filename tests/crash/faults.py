@@ -114,9 +114,9 @@ class FallingStorage(LocalStorage):
     def writer(self) -> BlobWriter:
         return _FallingWriter(super().writer(), self._falling)
 
-    def _keep(self, temporary: Path, key: str, size: int) -> None:
+    def _keep(self, temporary: Path, key: str) -> None:
         self._falling.at("before rename")
-        super()._keep(temporary, key, size)
+        super()._keep(temporary, key)
         self._falling.at("after rename")
 
 

@@ -178,10 +178,6 @@ class _Path(type(Path())):  # type: ignore[misc]
 
     journal: ClassVar[Journal]
 
-    def open(self, mode: str = "r", *arguments: Any, **options: Any) -> Any:
-        file = super().open(mode, *arguments, **options)
-        return file if mode == "rb" else _Appended(file, self.journal)
-
     def mkdir(self, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
         with self.journal:
             for folder in reversed([self, *self.parents]) if parents else [self]:
@@ -203,28 +199,6 @@ class _Path(type(Path())):  # type: ignore[misc]
                 self.journal.note("unlink", self.journal.name(self))
 
 
-class _Appended:
-    """A file that is added to."""
-
-    def __init__(self, file: Any, journal: Journal) -> None:
-        self._file = file
-        self._journal = journal
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
-
-    def write(self, content: bytes) -> int:
-        with self._journal:
-            self._journal.wrote(self._file.fileno(), content)
-            return int(self._file.write(content))
-
-
 class _System:
     """The module ``os``, whose operations on files are recorded."""
 
@@ -240,6 +214,11 @@ class _System:
             if flags & os.O_CREAT:
                 self._journal.created(path, descriptor)
         return descriptor
+
+    def write(self, descriptor: int, content: memoryview) -> int:
+        with self._journal:
+            self._journal.wrote(descriptor, bytes(content))
+            return os.write(descriptor, content)
 
     def fsync(self, descriptor: int) -> None:
         with self._journal:

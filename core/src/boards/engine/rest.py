@@ -84,7 +84,7 @@ class ProviderClient:
         self._refusal = compile_refusal(spec.errors)
         self._token: tuple[float, str] | None = None
         self._variables = _secret_variables(spec)
-        self._scrubbed: tuple[set[str], Scrubber] = (set(), Scrubber(()))
+        self._scrubbing: Scrubber | None = None
         self.gate = Gate(spec.limits)
         self.authenticate: Callable[[Request], Awaitable[Request]] | None = None
         """An adapter's own way to add credentials; None for what the spec says."""
@@ -99,7 +99,9 @@ class ProviderClient:
 
         What was asked for here is taken out of replies and messages from then on.
         """
-        self._variables.add(variable)
+        if variable not in self._variables:
+            self._variables.add(variable)
+            self._scrubbing = None
         return self._settings.secret(variable)
 
     def named_secret(self, name: str) -> str:
@@ -145,12 +147,12 @@ class ProviderClient:
 
     @property
     def _scrubber(self) -> Scrubber:
-        values = {self._settings.secret(one) or "" for one in self._variables}
-        if self._token is not None:
-            values.add(self._token[1])
-        if values != self._scrubbed[0]:
-            self._scrubbed = (values, Scrubber(values))
-        return self._scrubbed[1]
+        if self._scrubbing is None:
+            values = [self._settings.secret(one) or "" for one in self._variables]
+            if self._token is not None:
+                values.append(self._token[1])
+            self._scrubbing = Scrubber(values)
+        return self._scrubbing
 
     def address(self, rendered: Rendered) -> str:
         """The absolute URL of a rendered request without its query, trusted or not."""
@@ -247,6 +249,7 @@ class ProviderClient:
             if issuer is None:
                 del claims["iss"]
             self._token = (now + auth.ttl / 2, jwt_hs256(claims, key))
+            self._scrubbing = None
         return self._token[1]
 
     async def credentials(self, url: str) -> Request:
@@ -354,10 +357,17 @@ class ProviderClient:
         if own:
             self.gate.observe(reply.status, reply.headers)
         try:
-            return self._reply_value(reply, _decode(reply, content, accept, self.scrub))
+            body = _decode(reply, content, accept, self.scrub)
+            if self._scrubber.may_be_in(content):
+                body = self.clean(body)
         except RecursionError:
             told: dict[str, Any] = {"status": reply.status, "header": reply.headers, "body": ""}
             raise UnreadableReplyError(told, "the reply is nested too deeply") from None
+        return {
+            "status": reply.status,
+            "header": self._scrubber.texts(reply.headers),
+            "body": body,
+        }
 
     async def stream(self, rendered: Rendered) -> AsyncIterator[ReplyValue]:
         """Server-sent events whose data is JSON, each as a reply.

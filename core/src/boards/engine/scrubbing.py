@@ -1,6 +1,7 @@
 """A provider's secrets, taken out of what it says and of what is said about it."""
 
 import base64
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
@@ -13,6 +14,7 @@ _WORD: Final = 4
 _KEY: Final = 16
 """Characters from which it is taken out of replies too: a shorter one may be a word of them, and
 what works with a reply needs its words."""
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.~+%=:-]*")
 _MEDIA: Final = 4_000_000
 """Characters from which a text in a reply is the bytes of a file, in base64."""
 
@@ -44,10 +46,35 @@ class Scrubber:
         self._keys = tuple(
             form for one in known if len(one) >= _KEY for form in _longest_first(one)
         )
+        self._sought = tuple(one.encode() for one in self._keys)
+        # In JSON, letters and digits are escaped in one way, and what else there is in many.
+        self._escape = b"\\u" if all(map(_PLAIN.fullmatch, self._keys)) else b"\\"
 
     def text(self, text: str) -> str:
         """A message without any of them."""
         return _without(text, self._all)
+
+    def may_be_in(self, content: bytes) -> bool:
+        """Whether the bytes of a reply may hold one of those that :meth:`value` takes out.
+
+        False is sure, and costs a hundredth of a look at every text of the reply. Zeros are of
+        other encodings than UTF-8.
+        """
+        return (
+            self._escape in content
+            or b"\0" in content
+            or any(one in content for one in self._sought)
+        )
+
+    def texts(self, texts: Mapping[str, str]) -> Mapping[str, str]:
+        """Headers, as :meth:`value` would return them."""
+        told = "\n".join((*texts, *texts.values()))
+        if any(one in told for one in self._keys):
+            return {
+                _without(name, self._keys): _without(text, self._keys)
+                for name, text in texts.items()
+            }
+        return texts
 
     def value(self, value: Any) -> Any:
         """A JSON value without those that are long enough; the same object where it has none."""

@@ -5,11 +5,12 @@ for adapters and for tests.
 """
 
 import asyncio
-import contextlib
 import io
 import json
 import socket
 from collections.abc import AsyncIterator, Mapping
+from contextvars import ContextVar
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import aiohttp
@@ -38,6 +39,13 @@ _CHUNK: Final = 65_536
 _CONNECT_SECONDS: Final = 15.0
 _LARGE_BODY: Final = 524_288
 _HEARTBEAT: Final = 30.0
+_LIVELY: Final = 1.0
+"""Seconds since its last reply in which a connection is taken to be alive: no server that keeps
+connections closes them so soon. Older ones are not trusted with a submit."""
+_KEPT: Final = 15.0
+"""Seconds for which an idle connection is kept for requests that may be repeated."""
+_ONCE: Final = 0.0
+"""Websockets have connections of their own, and submits to a host that is not trusted with more."""
 _MAX_FRAME: Final = 64 * 1024 * 1024
 
 
@@ -76,8 +84,8 @@ class Request:
         headers: Names and values.
         body: The bytes of the body, or None.
         timeout: Seconds for all of it, the reply's body included; None for no limit.
-        fresh: On a connection of its own: one that the provider may have closed meanwhile would
-            make it unknowable whether a submit arrived.
+        fresh: On a new connection, or on one that was used a moment ago: one that the provider may
+            have closed meanwhile would make it unknowable whether a submit arrived.
     """
 
     method: str
@@ -155,9 +163,20 @@ class Transport(Protocol):
 
 @define
 class _Sending:
-    """What the trace hook knows of one request."""
+    """What is known of one request under way."""
 
     sent: bool = False
+
+
+_sending: ContextVar[_Sending] = ContextVar("boards_sending")
+
+
+class _NotedRequest(aiohttp.ClientRequest):
+    """Notes when it begins to be sent. Trace hooks would tell it, too, at ten times the price."""
+
+    async def send(self, conn: Any) -> aiohttp.ClientResponse:
+        _sending.get().sent = True
+        return await super().send(conn)
 
 
 class AiohttpTransport:
@@ -171,32 +190,42 @@ class AiohttpTransport:
     def __init__(self, policy: AddressPolicy, *, connections: int = 512) -> None:
         self._policy = policy
         self._connections = connections
-        self._kept: aiohttp.ClientSession | None = None
-        self._fresh: aiohttp.ClientSession | None = None
+        self._sessions: dict[float, aiohttp.ClientSession] = {}
+        self._distrusted: set[str | None] = set()
+        """Hosts that lost a reply to a submit: each further one gets a connection of its own."""
 
     async def send(self, request: Request) -> Reply:
-        session = self._session(fresh=request.fresh)
+        url = URL(request.url, encoded=True)
         sending = _Sending()
+        _sending.set(sending)
         try:
-            response = await session.request(
+            response = await self._session(self._kept_for(request, url)).request(
                 request.method,
-                URL(request.url, encoded=True),
+                url,
                 headers=request.headers,
                 data=_body(request.body),
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=request.timeout, sock_connect=_CONNECT_SECONDS),
-                trace_request_ctx=sending,
+                timeout=_timeout(request.timeout),
             )
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            if request.fresh and sending.sent:
+                self._distrusted.add(url.host)
             raise _explained(error, sending, request) from error
         return _AiohttpReply(response)
 
+    def _kept_for(self, request: Request, url: URL) -> float:
+        """Seconds for which an idle connection may be used again for a request."""
+        if not request.fresh:
+            return _KEPT
+        return _ONCE if url.host in self._distrusted else _LIVELY
+
     async def connect(self, url: str, seconds: float | None) -> Socket:
         sending = _Sending()
+        _sending.set(sending)
         request = Request("GET", url, timeout=seconds)
         try:
             async with asyncio.timeout(seconds):
-                socket_ = await self._session(fresh=True).ws_connect(
+                socket_ = await self._session(_ONCE).ws_connect(
                     URL(url, encoded=True), heartbeat=_HEARTBEAT, max_msg_size=_MAX_FRAME
                 )
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
@@ -205,29 +234,25 @@ class AiohttpTransport:
             raise UnsentError(str(told), forbidden=getattr(told, "forbidden", None)) from error
         return _AiohttpSocket(socket_)
 
-    def _session(self, *, fresh: bool) -> aiohttp.ClientSession:
-        session = self._fresh if fresh else self._kept
+    def _session(self, kept: float) -> aiohttp.ClientSession:
+        """The session whose connections are used again after so many idle seconds at most."""
+        session = self._sessions.get(kept)
         if session is None:
-            session = self._open(fresh=fresh)
-            if fresh:
-                self._fresh = session
-            else:
-                self._kept = session
+            session = self._sessions[kept] = self._open(kept)
         return session
 
-    def _open(self, *, fresh: bool) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
-            limit=self._connections,
-            force_close=fresh,
-            socket_factory=self._socket,
+    def _open(self, kept: float) -> aiohttp.ClientSession:
+        reused: dict[str, Any] = (
+            {"force_close": True} if kept == _ONCE else {"keepalive_timeout": kept}
         )
-        trace = aiohttp.TraceConfig()
-        trace.on_request_headers_sent.append(_note_sent)
-        trace.on_request_redirect.append(_stay)
+        connector = aiohttp.TCPConnector(
+            limit=self._connections, socket_factory=self._socket, **reused
+        )
         session = aiohttp.ClientSession(
             connector=connector,
+            request_class=_NotedRequest,
             cookie_jar=aiohttp.DummyCookieJar(),
-            trace_configs=[trace],
+            trace_configs=[_staying()] if kept == _ONCE else None,
             trust_env=False,
             headers={"User-Agent": "boards/0.1"},
         )
@@ -241,10 +266,14 @@ class AiohttpTransport:
         return socket.socket(family=family, type=kind, proto=protocol)
 
     async def close(self) -> None:
-        for session in (self._kept, self._fresh):
-            if session is not None:
-                await session.close()
-        self._kept = self._fresh = None
+        for session in self._sessions.values():
+            await session.close()
+        self._sessions.clear()
+
+
+@lru_cache(maxsize=64)  # a few are in use, and each request has one
+def _timeout(seconds: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS)
 
 
 def _body(body: bytes | None) -> bytes | io.BytesIO | None:
@@ -252,9 +281,11 @@ def _body(body: bytes | None) -> bytes | io.BytesIO | None:
     return io.BytesIO(body) if body is not None and len(body) > _LARGE_BODY else body
 
 
-async def _note_sent(_session: Any, context: Any, _params: Any) -> None:
-    if context.trace_request_ctx is not None:  # a websocket's handshake submits nothing
-        context.trace_request_ctx.sent = True
+def _staying() -> aiohttp.TraceConfig:
+    """Keeps a websocket from being opened elsewhere than where it was asked for."""
+    trace = aiohttp.TraceConfig()
+    trace.on_request_redirect.append(_stay)
+    return trace
 
 
 async def _stay(_session: Any, _context: Any, _params: Any) -> None:
@@ -306,15 +337,19 @@ class _AiohttpReply:
         if length is not None and length > limit:
             await self.close()
             raise ReplyTooLargeError(f"{length:,} bytes, more than {limit:,}")
-        if length is not None:
-            with _reading():
-                return await self._response.read()
-        return await _whole(self, limit)
+        if length is None:
+            return await _whole(self, limit)
+        try:
+            return await self._response.read()
+        except _BREAKS as error:
+            raise _broken(error) from error
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        with _reading():
+        try:
             async for chunk in self._response.content.iter_chunked(_CHUNK):
                 yield chunk
+        except _BREAKS as error:
+            raise _broken(error) from error
 
     async def close(self) -> None:
         self._response.close()
@@ -327,13 +362,17 @@ class _AiohttpSocket:
         self._socket = socket_
 
     async def send(self, frame: Any) -> None:
-        with _reading():
+        try:
             await self._socket.send_str(json.dumps(frame, ensure_ascii=False))
+        except _BREAKS as error:
+            raise _broken(error) from error
 
     async def receive(self) -> Any:
         while True:
-            with _reading():
+            try:
                 message = await self._socket.receive()
+            except _BREAKS as error:
+                raise _broken(error) from error
             if message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
                 try:
                     return json.loads(message.data)
@@ -374,12 +413,12 @@ async def unsilent(chunks: AsyncIterator[bytes], silence: float | None) -> Async
         yield chunk
 
 
-@contextlib.contextmanager
-def _reading() -> Any:
-    try:
-        yield
-    except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        raise LostReplyError(f"the reply broke off: {error or type(error).__name__}") from error
+_BREAKS: Final = (aiohttp.ClientError, OSError, TimeoutError)
+"""What aiohttp raises where a reply breaks off."""
+
+
+def _broken(error: BaseException) -> LostReplyError:
+    return LostReplyError(f"the reply broke off: {error or type(error).__name__}")
 
 
 class HttpxTransport:

@@ -47,6 +47,8 @@ _ABANDONED: Final = 3600.0
 _HOST: Final = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 _RUN: Final = secrets.token_hex(4)
 
+_APPEND: Final = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)
+
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT}
 _DENIED: Final = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -172,10 +174,9 @@ class LocalStorage:
     def _name_temporary(self) -> Path:
         return self._temporary / f"{_HOST}-{os.getpid()}-{_RUN}-{secrets.token_hex(8)}"
 
-    def _create_temporary(self) -> Path:
+    def _create_temporary(self) -> tuple[Path, int]:
         path = self._name_temporary()
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        return path
+        return path, os.open(path, os.O_CREAT | os.O_EXCL | _APPEND, 0o666)
 
     def _remove(self, path: Path, before: float) -> bool:
         aside = self._name_temporary()
@@ -193,23 +194,31 @@ class LocalStorage:
         aside.unlink()
         return True
 
-    def _keep(self, temporary: Path, key: str, size: int) -> None:
+    def _known(self, key: str, size: int) -> bool:
+        """Whether a blob is there already; it is marked as wanted again, and its name is durable.
+
+        Whoever wrote it may not have come to the last of these.
+        """
+        final = self._path(key)
+        try:
+            if final.stat().st_size != size:
+                return False
+            os.utime(final)  # see _remove()
+            _sync_directory(final.parent)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _keep(self, temporary: Path, key: str) -> None:
         """Give a durable temporary file its name, and make the name durable."""
         final = self._path(key)
-        if not final.parent.is_dir():
-            self._lasting.clear()  # a directory may have been deleted by hand
         self._make_lasting(final.parent)
         try:
-            known = final.stat().st_size == size
-            if known:
-                os.utime(final)  # it is wanted again: see _remove()
-        except FileNotFoundError:
-            known = False
-        if known:
-            temporary.unlink()
-        else:
             temporary.replace(final)
-        # Also where the blob was known: whoever wrote it may not have come to this line.
+        except FileNotFoundError:  # the directory may have been deleted by hand
+            self._lasting.clear()
+            self._make_lasting(final.parent)
+            temporary.replace(final)
         _sync_directory(final.parent)
 
     def _make_lasting(self, folder: Path) -> None:
@@ -302,39 +311,47 @@ class _LocalWriter:
     def _spill(self) -> None:
         with self._busy:
             try:
+                for chunk in self._chunks:
+                    self._digest.update(chunk)
                 self._append(durable=False)
             except BaseException:
                 self._remove()
                 raise
+            self._chunks.clear()
+            self._buffered = 0
 
     def _finish(self, extension: str) -> Blob:
         with self._busy:
             try:
-                temporary = self._append(durable=True)
+                for chunk in self._chunks:
+                    self._digest.update(chunk)
                 digest = self._digest.hexdigest()
                 key = f"{digest}.{extension}"
-                self._storage._keep(temporary, key, self._size)
+                if self._storage._known(key, self._size):
+                    self._remove()
+                else:
+                    self._storage._keep(self._append(durable=True), key)
             except BaseException:
                 self._remove()
                 raise
             self._temporary = None
+            self._chunks.clear()
             return Blob(key, self._size, digest, self._head)
 
     def _append(self, *, durable: bool) -> Path:
-        """Hash what is buffered and add it to the temporary file."""
+        """Add what is buffered to the temporary file."""
         if self._temporary is None:
-            self._temporary = self._storage._create_temporary()
-        # Not made again: a file without its beginning would get the name of the whole.
-        with self._temporary.open("rb+") as file:
-            file.seek(0, os.SEEK_END)
+            self._temporary, descriptor = self._storage._create_temporary()
+        else:
+            # Not made again: a file without its beginning would get the name of the whole.
+            descriptor = os.open(self._temporary, _APPEND)
+        try:
             for chunk in self._chunks:
-                self._digest.update(chunk)
-                file.write(chunk)
+                _write(descriptor, chunk)
             if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        self._chunks.clear()
-        self._buffered = 0
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
         return self._temporary
 
     def _drop(self) -> None:
@@ -346,6 +363,13 @@ class _LocalWriter:
         if self._temporary is not None:
             self._temporary.unlink(missing_ok=True)
             self._temporary = None
+
+
+def _write(descriptor: int, content: bytes) -> None:
+    """Write all of it: the system may take less at once."""
+    left = memoryview(content)
+    while left:
+        left = left[os.write(descriptor, left) :]
 
 
 def _hash_of(key: str) -> str:

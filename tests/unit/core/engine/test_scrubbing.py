@@ -1,6 +1,7 @@
 """A provider's secrets in what it says: found in every form, and nothing else changed."""
 
 import base64
+import json
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -11,6 +12,7 @@ from boards.engine.scrubbing import Scrubber
 
 KEY = "sk/abc+def=0123456789"
 SHORT = "photo"
+WORD = "r8_0123456789abcdefghijk"
 
 
 @pytest.mark.parametrize(
@@ -52,3 +54,44 @@ def test_one_secret_within_another_leaves_nothing_of_either() -> None:
 def test_what_has_no_secret_is_the_same_object(value: object) -> None:
     """Nothing is copied for the sake of what is not there."""
     assert Scrubber([KEY]).value(value) is value
+
+
+@given(
+    st.recursive(
+        st.none() | st.text() | st.sampled_from([KEY, f"x{KEY}y", KEY.replace("/", "\\/"), WORD]),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.just(WORD), inner),
+    ),
+    st.sampled_from([KEY, WORD]),
+    st.sampled_from(["utf-8", "utf-16", "utf-32"]),
+    st.booleans(),
+)
+def test_bytes_in_which_it_cannot_be_have_none(
+    value: object, secret: str, encoding: str, ascii_: bool
+) -> None:
+    """What is passed over without a look at its texts has nothing that would be taken out."""
+    scrubber = Scrubber([secret])
+    for text in (
+        json.dumps(value, ensure_ascii=ascii_),
+        json.dumps(value, ensure_ascii=ascii_).replace("/", "\\/"),
+        json.dumps(value, ensure_ascii=True).replace("k", "\\u006b"),
+    ):
+        content = text.encode(encoding, "surrogatepass")
+        if not scrubber.may_be_in(content):
+            decoded = json.loads(text)
+            assert scrubber.value(decoded) is decoded
+
+
+def test_most_replies_are_not_looked_through() -> None:
+    """A key of letters and digits is sought in the bytes alone."""
+    assert not Scrubber([WORD]).may_be_in(b'{"logs": "a\\nb", "url": "https:\\/\\/host"}')
+    assert Scrubber([WORD]).may_be_in(f'{{"echo": "Bearer {WORD}"}}'.encode())
+
+
+def test_headers_are_without_it() -> None:
+    """In names and in values; where there is none, they are the same object."""
+    scrubber = Scrubber([WORD])
+    headers = {"x-echo": f"Bearer {WORD}", "content-type": "text/html"}
+    assert scrubber.texts(headers) == {"x-echo": "Bearer ***", "content-type": "text/html"}
+    assert scrubber.texts({f"x-{WORD}": "a"}) == {"x-***": "a"}
+    plain = {"a": "b"}
+    assert scrubber.texts(plain) is plain

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from boards.engine import transport as transport_module
 from boards.engine.addresses import AddressPolicy
 from boards.engine.transport import (
     AiohttpTransport,
@@ -114,22 +115,72 @@ async def test_a_request_on_a_connection_that_dies_is_never_repeated(
     assert len(seen) == 2
 
 
-async def test_a_fresh_request_has_a_connection_of_its_own(transport: AiohttpTransport) -> None:
-    """A submit never rides on a connection that may be half dead."""
+def counting(seen: list[bytes]) -> tuple[Handle, list[int]]:
+    """Answer, and note how many requests had come before each new connection."""
+    connections: list[int] = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(len(seen))
+        await replying(OK, seen)(reader, writer)
+
+    return handle, connections
+
+
+async def test_a_fresh_request_is_not_sent_where_others_were(transport: AiohttpTransport) -> None:
+    """A submit never rides on a connection that may be half dead; on a lively one it does."""
+    handle, connections = counting([])
+    async with server(handle) as base:
+        for fresh in (False, False, True, True):
+            reply = await transport.send(Request("GET", base + "/", fresh=fresh))
+            await reply.read(100)
+            await reply.close()
+    assert connections == [0, 2]
+
+
+async def test_a_connection_that_rested_takes_no_submit(
+    transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The provider may be closing it."""
+    monkeypatch.setattr(transport_module, "_LIVELY", 0.05)
+    handle, connections = counting([])
+    async with server(handle) as base:
+        for pause in (0.0, 0.1, 0.0):
+            await asyncio.sleep(pause)
+            reply = await transport.send(Request("POST", base + "/", fresh=True))
+            await reply.read(100)
+            await reply.close()
+    assert connections == [0, 1]
+
+
+async def test_a_host_that_lost_a_submit_is_trusted_with_new_connections_alone(
+    transport: AiohttpTransport,
+) -> None:
+    """It closes connections that it had just used: that happens once."""
     connections = 0
     seen: list[bytes] = []
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal connections
         connections += 1
-        await replying(OK, seen)(reader, writer)
+        for reply in (OK, b""):
+            seen.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(reply)
+            if not reply:
+                return
+            await writer.drain()
+
+    async def submit() -> None:
+        reply = await transport.send(Request("POST", base + "/", fresh=True, timeout=5))
+        await reply.read(100)
+        await reply.close()
 
     async with server(handle) as base:
-        for fresh in (False, False, True, True):
-            reply = await transport.send(Request("GET", base + "/", fresh=fresh))
-            await reply.read(100)
-            await reply.close()
-    assert connections == 3
+        await submit()
+        with pytest.raises(LostReplyError):
+            await submit()
+        for _ in range(3):
+            await submit()
+    assert connections == 4
 
 
 async def test_nobody_listening_is_unsent(transport: AiohttpTransport) -> None:

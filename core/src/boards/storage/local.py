@@ -1,7 +1,8 @@
 """Artifacts as files of one directory, named by the hash of their bytes.
 
 A blob lies at ``ROOT/ab/SHA256.EXTENSION``, where the hash begins with ``ab``: one level of
-directories, because to make one durable costs as much as a file. It is written beside, in ``ROOT/tmp``, made durable and then renamed: a reader sees all of it or none.
+directories, because to make one durable costs as much as a file. It is written beside, in
+``ROOT/tmp``, made durable and then renamed: a reader sees all of it or none.
 """
 
 import asyncio

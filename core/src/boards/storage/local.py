@@ -205,6 +205,7 @@ class LocalStorage:
             if final.stat().st_size != size:
                 return False
             os.utime(final)  # see _remove()
+            self._make_lasting(final.parent)
             _sync_directory(final.parent)
         except FileNotFoundError:
             return False

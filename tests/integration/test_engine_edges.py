@@ -411,7 +411,7 @@ async def test_a_full_disk_does_not_lose_what_a_websocket_told(
         task = (await socket.receive_json())["task"]
         await socket.send_json({"data": [{"task": task, "status": "queued"}]})
         sent += 1
-        await socket.send_json({"data": [{"task": task, "status": "done", "text": "aGVsbG8="}]})
+        await socket.send_json({"data": [{"task": task, "status": "done", "text": "iVBORw0KGgo="}]})
         await socket.receive()
         return socket
 
@@ -432,7 +432,7 @@ async def test_a_full_disk_does_not_lose_a_synchronous_reply(
     monkeypatch.setattr(Full, "faults", 1)
 
     async def inline(_request: web.Request) -> web.StreamResponse:
-        return web.json_response({"bytes": "aGVsbG8="})
+        return web.json_response({"bytes": "iVBORw0KGgo="})
 
     acme.answers["submit"] = inline
     execution = {"extract": {"outputs": [{"from": "body.bytes", "as": "base64"}]}}

@@ -80,7 +80,7 @@ async def _hear(machine: "Machine", flight: "Flight", reply: "ReplyValue") -> No
     flight.deaf = 0
     flight.inbox.append(Heard(reply))
     machine.wake(flight.generation.id)
-    while len(flight.inbox) >= _MOST_UNHEARD:
+    while len(flight.inbox) >= _MOST_UNHEARD:  # noqa: ASYNC110  # rare, and nothing else tells
         await asyncio.sleep(_LEAVE_TO_JUDGE)
 
 

@@ -1,10 +1,14 @@
-"""Hypothesis profiles: ``ci`` by default, the same examples each time; ``thorough`` for a search.
+"""Tests have homes of their own, and Hypothesis profiles.
+
+``ci`` is the default, with the same examples each time; ``thorough`` searches.
 
 Choose with ``HYPOTHESIS_PROFILE=thorough pytest ...``.
 """
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -17,3 +21,11 @@ settings.register_profile(
 )
 settings.register_profile("thorough", max_examples=3000, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobodys_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A test that names no home gets an empty one."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        yield

@@ -99,7 +99,7 @@ async def test_bytes_that_another_left_half_way_are_made_durable(
     sync = local._sync_directory
 
     def fail(folder: Path) -> None:
-        if len(folder.relative_to(storage.root).parts) == 2:
+        if len(folder.relative_to(storage.root).parts) == 1:
             raise OSError(errno.EIO, "it died here")
         sync(folder)
 

@@ -411,7 +411,7 @@ async def test_a_full_disk_does_not_lose_what_a_websocket_told(
         task = (await socket.receive_json())["task"]
         await socket.send_json({"data": [{"task": task, "status": "queued"}]})
         sent += 1
-        await socket.send_json({"data": [{"task": task, "status": "done", "text": "aGVsbG8="}]})
+        await socket.send_json({"data": [{"task": task, "status": "done", "text": "iVBORw0KGgo="}]})
         await socket.receive()
         return socket
 
@@ -432,7 +432,7 @@ async def test_a_full_disk_does_not_lose_a_synchronous_reply(
     monkeypatch.setattr(Full, "faults", 1)
 
     async def inline(_request: web.Request) -> web.StreamResponse:
-        return web.json_response({"bytes": "aGVsbG8="})
+        return web.json_response({"bytes": "iVBORw0KGgo="})
 
     acme.answers["submit"] = inline
     execution = {"extract": {"outputs": [{"from": "body.bytes", "as": "base64"}]}}
@@ -466,17 +466,32 @@ async def test_a_result_that_a_stream_announced_is_asked_for_until_it_comes(
 # Decisions and ends
 
 
-async def test_a_process_that_does_not_drive_says_that_it_cannot_decide(
-    acme: Acme, open_boards: Open
+@pytest.mark.parametrize(
+    ("decision", "ends"),
+    [("job", "succeeded"), ("resubmit", "succeeded"), ("abandon", "failed")],
+)
+async def test_any_process_may_decide_and_the_driver_goes_on(
+    acme: Acme, open_boards: Open, decision: str, ends: str
 ) -> None:
-    """A decision that changes nothing is not taken for one."""
+    """Who decides is seldom who drives; each decision is taken once."""
     acme.answers["submit"] = drop
     async with open_boards() as worker, open_boards(drive=False) as other:
         generation = await worker.submit("draw", prompt="a cat")
         assert (await ended(worker, generation)).phase == "unknown"
-        with pytest.raises(BoardsError, match="drive"):
+        del acme.answers["submit"]
+        acme.jobs["found"] = {"id": "found", "status": "queued", "polls": 0}
+        submits = acme.counts["submit"]
+        await other.resolve(
+            generation.id,
+            job="found" if decision == "job" else None,
+            resubmit=decision == "resubmit",
+        )
+        with pytest.raises(BoardsError, match="not unknown"):
             await other.resolve(generation.id)
-        assert (await worker.get(generation.id)).phase == "unknown"
+        assert (await ended(worker, generation, 8)).status == ends
+        assert acme.counts["submit"] == submits + (decision == "resubmit")
+        told = [event.type async for event in worker.events(generation.id)]
+        assert told.count("resolved") == 1
 
 
 async def test_who_waits_and_who_watches_is_told_that_boards_closes(

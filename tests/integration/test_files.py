@@ -181,6 +181,32 @@ async def test_a_download_that_breaks_off_is_fetched_again(acme: Acme, open_boar
     assert (tries, acme.counts["submit"]) == (2, 1)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "empty"), (b'{"detail": "try later"}', "text, not image"), (b"ID3...", "audio/mpeg")],
+)
+async def test_bytes_that_are_no_image_are_no_success(
+    acme: Acme, open_boards: Open, content: bytes, message: str
+) -> None:
+    """Whatever status and content type they came with, in the reply or at a URL."""
+
+    async def bytes_(_request: web.Request) -> web.StreamResponse:
+        return web.Response(body=content, content_type="image/png")
+
+    acme.answers["file"] = bytes_
+    async with open_boards() as boards:
+        with pytest.raises(GenerationFailedError, match=message):
+            await boards.generate("acme/draw", prompt="a")
+    acme.answers["submit"] = bytes_
+    execution = {
+        "submit": {"path": "/jobs", "json": {"prompt": "${input.prompt}"}, "accept": "binary"},
+        "extract": {"outputs": [{"from": "body", "as": "bytes"}]},
+    }
+    async with open_boards(execution=execution, synchronous=True) as boards:
+        with pytest.raises(GenerationFailedError, match=message):
+            await boards.generate("acme/draw", prompt="a")
+
+
 async def test_a_synchronous_provider_answers_with_the_bytes(acme: Acme, open_boards: Open) -> None:
     """No poll: the reply to the submit is the result."""
 

@@ -5,6 +5,7 @@ still the same bytes; otherwise it begins again.
 """
 
 import asyncio
+import math
 import re
 import time
 from collections import OrderedDict
@@ -221,7 +222,8 @@ class Downloader:
             more = {}
             if partial.resumable:
                 more = {"Range": f"bytes={partial.size}-", "If-Range": str(partial.validator)}
-            reply = await self._send(Request("GET", here, {**headers, **more}, timeout=seconds))
+            whole = math.ceil(seconds)  # the transport keeps what it makes of a timeout
+            reply = await self._send(Request("GET", here, {**headers, **more}, timeout=whole))
             try:
                 if reply.status in _REDIRECTS and "location" in reply.headers:
                     here = _redirected(here, reply.headers["location"])

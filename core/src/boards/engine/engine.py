@@ -249,6 +249,8 @@ class Engine:
                 flight = self.machine.flights.get(generation.id)
                 if flight is not None and generation.canceling:
                     flight.wish_canceled()
+                if flight is not None and flight.generation.phase == "unknown":
+                    flight.stale = True  # it may have been resolved
                 self._runner.wake(generation.id)
         for generation_id in self._observers.waited_for:
             existed = generation_id not in self._creating
@@ -365,23 +367,19 @@ class Engine:
     ) -> Generation:
         """Decide what became of an ``unknown`` generation, when nobody else can tell.
 
+        Any process may: what it commits is what whoever drives goes on with.
+
         Args:
             generation: In phase ``unknown``.
             job: The provider's id of the job, found by hand: it is polled from now on.
             resubmit: Submit once more; a job that did start is paid for twice.
 
         Raises:
-            BoardsError: It is not unknown, or this process does not drive.
+            BoardsError: It is not unknown, or the id alone does not lead to the job.
         """
         if generation.phase != "unknown":
             raise BoardsError(
                 f"The generation is {generation.phase}, not unknown: nothing is to be decided.",
-                generation_id=generation.id,
-            )
-        if not self._driving:
-            raise BoardsError(
-                "Another process drives the generations: nothing was decided here.",
-                remedy="Decide it there, or when that process has ended.",
                 generation_id=generation.id,
             )
         flight = await self.machine.board(generation)
@@ -397,21 +395,25 @@ class Engine:
                     generation_id=generation.id,
                 )
             await self.machine.commit(
-                flight, "waiting", happening, attempt=found,
-                provider_job_id=job, submitted_at=time.time(),
+                flight, "waiting", happening, attempt=found, fenced=False,
+                provider_job_id=job, submitted_at=time.time(), due_at=time.time(),
             )  # fmt: skip
         elif resubmit:
-            await self.machine.commit(flight, "queued", happening)
+            await self.machine.commit(flight, "queued", happening, fenced=False, due_at=time.time())
         else:
             abandoned = evolve(attempt, outcome="abandoned") if attempt is not None else None
-            await self.machine.commit(flight, "unknown", happening, attempt=abandoned)
+            await self.machine.commit(flight, "unknown", happening, attempt=abandoned, fenced=False)
             await self.machine.fail(
                 flight,
                 "provider",
                 "The submit's answer was lost, and the generation was abandoned.",
                 maybe_charged=True,
+                fenced=False,
             )
-        self._runner.wake(generation.id)
+        if self._driving:
+            self._runner.wake(generation.id)
+        else:
+            self.machine.flights.pop(generation.id, None)
         return flight.generation
 
     async def receive_webhook(

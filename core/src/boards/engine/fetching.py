@@ -38,6 +38,7 @@ _PATIENCE: Final = 24 * 3600.0
 """Seconds for which outputs of unknown life are tried again."""
 _MISSING_TRIES: Final = 3
 """A file store may not know its own new file for a moment."""
+_EMPTY: Final = "The output is empty."
 _AFTER_FAILURE: Final = (0.5, 60.0)
 
 
@@ -95,7 +96,7 @@ async def _kept(machine: "Machine", flight: "Flight", found: Found) -> Output:
         return Output("url", found.value, None, found.mime, expires, found.fetch_auth, found.meta)
     content, mime = await _decoded(found)
     if not content and found.form not in ("text", "json"):
-        raise ProviderError("provider", "The output is empty.")
+        raise ProviderError("provider", _EMPTY)
     writer = machine.storage.writer()
     await writer.write(content)
     blob = await writer.commit(extension_of(sniff(content[:512]) or mime))
@@ -235,11 +236,11 @@ async def _fetch_one(machine: "Machine", flight: "Flight", output: Output) -> Ou
     sniffed = sniff(head)
     if downloaded.writer.size == 0:
         await downloaded.writer.abort()
-        raise ProviderError("provider", "The output is empty.")
-    if mismatch(sniffed, wanted):
+        raise ProviderError("provider", _EMPTY)
+    if told := mismatch(sniffed, wanted, head):
         await downloaded.writer.abort()
         raise ProviderError(
-            "provider", f"The output is {sniffed}, not {wanted}, as the generator declares."
+            "provider", f"The output is {told}, not {wanted}, as the generator declares."
         )
     mime = sniffed or declared or "application/octet-stream"
     blob = await downloaded.writer.commit(extension_of(mime))
@@ -309,9 +310,12 @@ async def _artifact(
         raise ProviderError("transient", f"The storage has lost {output.key}.")
     mime = output.mime or "application/octet-stream"
     if output.form == "inline":
-        mime = sniff(blob.head) or mime
-        if mismatch(mime, wanted) and mime != "application/octet-stream":
-            raise ProviderError("provider", f"The output is {mime}, not {wanted}.")
+        sniffed = sniff(blob.head)
+        mime = sniffed or mime
+        known = None if mime == "application/octet-stream" else mime
+        told = mismatch(sniffed, wanted, blob.head) or mismatch(known, wanted, blob.head)
+        if told:
+            raise ProviderError("provider", f"The output is {told}, not {wanted}.")
     kind = wanted if wanted in ("text", "model", "intermediate") else type_of(mime) or wanted
     told = await facts_of(machine.storage, blob, mime)
     return Artifact(

@@ -30,6 +30,10 @@ __all__ = ["begin", "submit"]
 
 _log = Logger("boards.engine")
 
+_MOST_UNHEARD: Final = 64
+"""Replies that may wait to be judged."""
+_LEAVE_TO_JUDGE: Final = 0.05
+"""Seconds to the next look at how many of them there are."""
 _AGAIN: Final = (0.5, 30.0)
 """Seconds until listening begins again after its end: at first, and at most."""
 
@@ -70,11 +74,14 @@ async def _listen(
     machine.wake(flight.generation.id)
 
 
-def _hear(machine: "Machine", flight: "Flight", reply: "ReplyValue") -> None:
+async def _hear(machine: "Machine", flight: "Flight", reply: "ReplyValue") -> None:
+    """Have a reply judged. Where many wait for that, no more is read: the provider has to wait."""
     flight.heard_at = time.monotonic()
     flight.deaf = 0
     flight.inbox.append(Heard(reply))
     machine.wake(flight.generation.id)
+    while len(flight.inbox) >= _MOST_UNHEARD:  # noqa: ASYNC110  # rare, and nothing else tells
+        await asyncio.sleep(_LEAVE_TO_JUDGE)
 
 
 async def _follow(machine: "Machine", flight: "Flight") -> None:
@@ -84,7 +91,7 @@ async def _follow(machine: "Machine", flight: "Flight") -> None:
     client = machine.client(flight.generation.provider)
     heard = 0
     async for reply in client.stream(stream.render(machine.job(flight).scope)):
-        _hear(machine, flight, reply)
+        await _hear(machine, flight, reply)
         heard += 1
     if not heard:
         raise LostReplyError("the stream ended before it said anything")
@@ -140,7 +147,7 @@ async def _rejoin(machine: "Machine", flight: "Flight") -> None:
 async def _hear_all(machine: "Machine", flight: "Flight", job: "Job", socket: Socket) -> None:
     try:
         while True:
-            _hear(machine, flight, await _next(flight, job, socket))
+            await _hear(machine, flight, await _next(flight, job, socket))
     finally:
         await socket.close()
 

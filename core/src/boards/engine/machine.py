@@ -228,17 +228,22 @@ class Machine:
         phase: Phase,
         *happenings: Happening,
         attempt: Attempt | None = None,
+        fenced: bool = True,
         **changes: Any,
     ) -> bool:
-        """One transition of a flight, durable when this returns; False if it was elsewhere."""
+        """One transition of a flight, durable when this returns; False if it was elsewhere.
+
+        Only the process that drives may make one that is ``fenced``.
+        """
         before = flight.generation
         if flight.told is not None:
             changes.setdefault("cost", flight.told)
         after = evolve(before, phase=phase, due_at=changes.pop("due_at", None), **changes)
         entry = self.accounts.entry(before, after, attempt or flight.attempt)
         moved = after.generator != before.generator
+        told = self._told(flight, happenings)
         applied = await self.store.cas(
-            Change(before.phase, after, self._told(flight, happenings), attempt, entry, moved=moved)
+            Change(before.phase, after, told, attempt, entry, moved=moved, fenced=fenced)
         )
         if applied:
             flight.generation = evolve(
@@ -286,6 +291,7 @@ class Machine:
         maybe_charged: bool = False,
         phase: Phase = "failed",
         attempt: Attempt | None = None,
+        fenced: bool = True,
     ) -> Done:
         """End a flight without a result; canceled, if that was wished for."""
         scrub = functools.partial(self._scrub, flight)
@@ -308,6 +314,7 @@ class Machine:
             phase,
             Happening("failed", data),
             attempt=attempt,
+            fenced=fenced,
             error=failure,
             finished_at=time.time(),
         )

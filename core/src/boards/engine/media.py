@@ -1,5 +1,6 @@
 """What bytes are: media types told from the first bytes, never from a name."""
 
+import codecs
 from typing import Final
 
 from boards.artifacts import ArtifactType, type_of
@@ -61,10 +62,29 @@ def _sniff_text(head: bytes) -> str | None:
 _STRICT: Final = frozenset({"image", "audio", "video"})
 
 
-def mismatch(mime: str | None, wanted: ArtifactType) -> bool:
-    """Whether bytes of that type cannot be such an artifact: a web page for an image, say."""
+def mismatch(mime: str | None, wanted: ArtifactType, head: bytes) -> str:
+    """What bytes are that cannot be such an artifact, a web page for an image say; else empty.
+
+    Args:
+        mime: What they were told to be by :func:`sniff`, or by whoever sent them.
+        wanted: What they should be.
+        head: The first of them.
+    """
     if mime is None:
+        return "text" if wanted in _STRICT and _readable(head) else ""
+    return mime if _excludes(mime, wanted) else ""
+
+
+def _readable(head: bytes) -> bool:
+    """Whether bytes are text: an error in JSON, say, that was answered as if it were the medium."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
         return False
+    return bool(text) and all(one.isprintable() or one in "\t\r\n" for one in text)
+
+
+def _excludes(mime: str, wanted: ArtifactType) -> bool:
     if mime == "text/html":
         return wanted != "text"
     if wanted not in _STRICT:

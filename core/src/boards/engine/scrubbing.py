@@ -14,7 +14,7 @@ _WORD: Final = 4
 _KEY: Final = 16
 """Characters from which it is taken out of replies too: a shorter one may be a word of them, and
 what works with a reply needs its words."""
-_PLAIN: Final = re.compile(r"[A-Za-z0-9_.~+%=:-]*")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.~+/%=:-]*")
 _MEDIA: Final = 4_000_000
 """Characters from which a text in a reply is the bytes of a file, in base64."""
 
@@ -47,8 +47,9 @@ class Scrubber:
             form for one in known if len(one) >= _KEY for form in _longest_first(one)
         )
         self._sought = tuple(one.encode() for one in self._keys)
-        # In JSON, letters and digits are escaped in one way, and what else there is in many.
-        self._escape = b"\\u" if all(map(_PLAIN.fullmatch, self._keys)) else b"\\"
+        # In JSON, letters and digits are escaped in one way, a slash in two, and the rest in more.
+        plain = all(map(_PLAIN.fullmatch, self._keys))
+        self._escapes = (b"\\u", b"\\/") if plain else (b"\\",)
 
     def text(self, text: str) -> str:
         """A message without any of them."""
@@ -61,9 +62,9 @@ class Scrubber:
         other encodings than UTF-8.
         """
         return (
-            self._escape in content
-            or b"\0" in content
+            any(one in content for one in self._escapes)
             or any(one in content for one in self._sought)
+            or b"\0" in content
         )
 
     def texts(self, texts: Mapping[str, str]) -> Mapping[str, str]:

@@ -43,7 +43,7 @@ class SpecStages:
         return await upload(self._client, job.scope, file)
 
     async def submit(self, job: "Job", request: "Rendered | None") -> "ReplyValue":
-        """Send the request, on a connection of its own."""
+        """Send the request, on a connection that is surely alive."""
         if request is None:
             raise UnavailableError(
                 f"{job.generation.generator} says type: adapter, and {self._client.name} has no"

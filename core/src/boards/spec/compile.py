@@ -208,6 +208,8 @@ class CompiledGenerator:
         cost = self.spec.cost
         if cost is None or cost.usd is None:
             return None
+        if _mentions(cost.times, "let"):
+            scope = self.with_lets(scope)
         times = self._times(scope) if self._times is not None else 1
         if isinstance(times, str) and cost.unit == "character":
             times = len(times)

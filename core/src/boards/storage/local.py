@@ -1,7 +1,8 @@
 """Artifacts as files of one directory, named by the hash of their bytes.
 
-A blob lies at ``ROOT/ab/cd/SHA256.EXTENSION``, where the hash begins with ``abcd``. It is
-written beside, in ``ROOT/tmp``, made durable and then renamed: a reader sees all of it or none.
+A blob lies at ``ROOT/ab/SHA256.EXTENSION``, where the hash begins with ``ab``: one level of
+directories, because to make one durable costs as much as a file. It is written beside, in
+``ROOT/tmp``, made durable and then renamed: a reader sees all of it or none.
 """
 
 import asyncio
@@ -145,7 +146,7 @@ class LocalStorage:
 
     def _path(self, key: str) -> Path:
         digest = _hash_of(key)
-        return self.root / digest[:2] / digest[2:4] / key
+        return self.root / digest[:2] / key
 
     async def _run(self, function: Callable[[], T]) -> T:
         """Call a function in one of the storage's threads."""
@@ -204,6 +205,7 @@ class LocalStorage:
             if final.stat().st_size != size:
                 return False
             os.utime(final)  # see _remove()
+            self._make_lasting(final.parent)
             _sync_directory(final.parent)
         except FileNotFoundError:
             return False
@@ -391,20 +393,17 @@ def _folders(parent: Path) -> list[Path]:
 
 
 def _blobs(folder: Path) -> list[Blob]:
-    """The blobs below one of the first directories of the fan-out."""
+    """The blobs in one of the directories of the fan-out."""
     blobs = []
-    for leaf in _folders(folder):
-        with os.scandir(leaf) as entries:
-            for entry in entries:
-                match = KEY.fullmatch(entry.name)
-                if match is None or not entry.name.startswith(folder.name + leaf.name):
-                    continue
-                # It may have been deleted since.
-                with contextlib.suppress(FileNotFoundError):
-                    facts = entry.stat()
-                    blobs.append(
-                        Blob(entry.name, facts.st_size, match[1], stored_at=facts.st_mtime)
-                    )
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            match = KEY.fullmatch(entry.name)
+            if match is None or not entry.name.startswith(folder.name):
+                continue
+            # It may have been deleted since.
+            with contextlib.suppress(FileNotFoundError):
+                facts = entry.stat()
+                blobs.append(Blob(entry.name, facts.st_size, match[1], stored_at=facts.st_mtime))
     return blobs
 
 

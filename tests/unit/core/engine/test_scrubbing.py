@@ -83,7 +83,7 @@ def test_bytes_in_which_it_cannot_be_have_none(
 
 def test_most_replies_are_not_looked_through() -> None:
     """A key of letters and digits is sought in the bytes alone."""
-    assert not Scrubber([WORD]).may_be_in(b'{"logs": "a\\nb", "url": "https:\\/\\/host"}')
+    assert not Scrubber([WORD]).may_be_in(b'{"logs": "a\\nb \\"c\\"", "url": "https://host"}')
     assert Scrubber([WORD]).may_be_in(f'{{"echo": "Bearer {WORD}"}}'.encode())
 
 

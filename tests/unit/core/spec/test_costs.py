@@ -133,12 +133,15 @@ def test_units_that_differ_in_price_are_added_up(body: Any, told: Any) -> None:
 
 @pytest.mark.parametrize(
     ("unit", "times", "quantity"),
-    [("character", "Guten Tag, Bär", 14), ("image", "three", 1), ("character", "7", 7)],
+    [("character", "'${input.text}'", 14), ("image", "'${input.text}'", 1), ("image", "'${let.n}'", 4)],
 )
-def test_a_text_is_priced_by_its_characters(unit: str, times: str, quantity: float) -> None:
-    """Where the price is that of a character; elsewhere a text counts nothing."""
+def test_units_are_counted_from_the_input(unit: str, times: str, quantity: float) -> None:
+    """A text has its characters where they are priced; what ``let`` derives counts too."""
     cost = f"unit: {unit}, usd: 0.5, source: s, as_of: 2025-01-15, times: {times}"
-    file = read_text(SPEC.format(cost.replace("Guten Tag, Bär", "'Guten Tag, Bär'")), "f", Problems())
+    let = "let: {n: {$map: '${input.text}', to: {'Guten Tag, Bär': 4}}}, "
+    text = SPEC.format(cost).replace("{submit:", f"{{{let}submit:")
+    file = read_text(text, "f.yaml", Problems())
     assert file is not None
     compiled = CompiledGenerator(file.generators[0], "acme", ProviderSpec())
-    assert compiled.estimate({"input": {}}) == (0.5 * quantity, unit, quantity)
+    found = compiled.estimate({"input": {"text": "Guten Tag, Bär"}})
+    assert found == (0.5 * quantity, unit, quantity)

@@ -146,7 +146,7 @@ async def test_many_write_equal_bytes_first(storage: LocalStorage) -> None:
 async def test_a_directory_deleted_by_hand_is_made_again(storage: LocalStorage) -> None:
     """A cleaned-up storage takes the same bytes as before."""
     blob = await put(storage, b"again")
-    shutil.rmtree(storage.path(blob.key).parent.parent)
+    shutil.rmtree(storage.path(blob.key).parent)
     assert await put(storage, b"again") == blob
     assert await content(storage, blob.key) == b"again"
 

@@ -9,6 +9,7 @@ import json
 import re
 import shlex
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -139,6 +140,11 @@ class Reader:
         assert self.printed is not None, "no Python before it"
         assert self.printed == str(example.parsed), example.path
 
+    def toml(self, example: Example) -> None:
+        """TOML is TOML; it may be a file's, as YAML may."""
+        if not self.files.write(example):
+            tomllib.loads(str(example.parsed))
+
     def json(self, example: Example) -> None:
         """JSON is JSON."""
         for document in re.split(r"\n(?=[{\[])", str(example.parsed).strip()):
@@ -219,7 +225,7 @@ def test_the_examples_of_a_page_are_true(
         reader = Reader(home, runner, console)
         parsers = [
             CodeBlockParser(language=language, evaluator=getattr(reader, language))
-            for language in ("python", "text", "json", "yaml")
+            for language in ("python", "text", "json", "toml", "yaml")
         ]
         if RUN in page.read_text():
             for name in ("REPLICATE_API_TOKEN", "FAL_KEY", "BOARDS_PROVIDERS_CONFIG_PATH"):

@@ -45,6 +45,13 @@ class TestReplicate(ProviderConformance):
         return ReplicateEmulator()
 
 
+class TestOpenAI(ProviderConformance):
+    """boards-openai, all of it, on a server that was made from its own tests."""
+
+    provider = "openai"
+    representatives = ("gpt-image-2", "sora-2")  # at once, and as a job with a download
+
+
 QUICK = ("generates", "request-as-declared", "failure-reported", "lost-submit", "cancel", "resume")
 """What a server made of the tests in the specifications is tried with: it knows no more."""
 

@@ -88,7 +88,9 @@ def an_input(spec: GeneratorSpec) -> dict[str, Any]:
     return next(one.input for one in spec.tests if one.raises is None and one.exchanges)
 
 
-PROVIDERS: Final = sorted({path.stem for path in SPECS.glob("*.yaml")} | {"fal", "replicate"})
+PROVIDERS: Final = sorted(
+    {path.stem for path in SPECS.glob("*.yaml")} | {"fal", "openai", "replicate"}
+)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -192,10 +194,10 @@ async def test_a_create_that_is_limited_is_sent_again_when_it_may(
 
 async def test_a_key_that_is_not_the_one_is_refused_in_the_providers_words(tmp_path: Path) -> None:
     """The fixture's 401 is what a caller reads."""
-    async with played("openai", tmp_path, only="gpt-image") as (emulator, boards):
+    async with played("openai", tmp_path, only="gpt-image-2") as (emulator, boards):
         emulator.knobs = evolve(FAST, key="another")
         with pytest.raises(GenerationFailedError) as caught:
-            await boards.generate("openai/gpt-image", prompt="a red fox")
+            await boards.generate("openai/gpt-image-2", prompt="a red fox")
     assert caught.value.kind == "auth"
     assert emulator.jobs == 0
 
@@ -253,8 +255,8 @@ async def test_a_fraction_says_how_far_a_job_is(tmp_path: Path) -> None:
 
 async def test_as_many_outputs_come_as_are_asked_for(tmp_path: Path) -> None:
     """The fixture has two, and an input that counts them."""
-    async with played("openai", tmp_path, only="gpt-image") as (_, boards):
-        generation = await boards.generate("openai/gpt-image", prompt="a red fox", n=3)
+    async with played("openai", tmp_path, only="gpt-image-2") as (_, boards):
+        generation = await boards.generate("openai/gpt-image-2", prompt="a red fox", num_outputs=3)
     assert len({one.key for one in generation.artifacts}) == 3
 
 
@@ -284,7 +286,7 @@ KEYED: Final = {"Authorization": "Bearer emulator-key"}
 
 async def test_a_body_that_the_spec_could_not_have_sent_is_refused() -> None:
     """In the shape of the provider's own errors, with the place and the reason."""
-    body = {"model": "gpt-image-1", "prompt": "a fox", "colour": "red"}
+    body = {"model": "gpt-image-2", "prompt": "a fox", "colour": "red"}
     async with served("openai") as (emulator, session):
         path = "/api.openai.com/v1/images/generations"
         async with session.post(path, json=body, headers=KEYED) as reply:

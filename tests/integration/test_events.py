@@ -77,8 +77,8 @@ async def test_every_type_of_event_is_told_as_its_schema_says(
         seen |= {*types}
 
         acme.polls_needed = 0
-        for decision in ({"job": "job-1"}, {"resubmit": True}, {}):
-            acme.jobs["job-1"] = {"id": "job-1", "status": "queued", "polls": 0}
+        for decision in ({"job": "found"}, {"resubmit": True}, {}):
+            acme.jobs["found"] = {"id": "found", "status": "queued", "polls": 0}
             acme.answers = {"submit": drop}
             generation = await boards.submit("acme/draw", prompt="a cat")
             assert (await boards.wait(generation.id)).phase == "unknown"

@@ -64,7 +64,7 @@ def least_input(schema: dict[str, Any]) -> dict[str, Any]:
 async def test_every_generator_runs(both: Emulators, tmp_path: Path) -> None:
     """With its required inputs alone, each ends with artifacts of its type that are kept."""
     async with Boards(home=tmp_path, **settings(*both)) as boards:
-        entries = boards.generators()
+        entries = [one for one in boards.generators() if one.provider in ("replicate", "fal")]
         assert len([one for one in entries if one.provider == "replicate"]) >= 12
         assert len([one for one in entries if one.provider == "fal"]) >= 12
 

@@ -9,11 +9,12 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 if TYPE_CHECKING:
     import builtins
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from boards import facade, scoped
     from boards.artifacts import Artifact
@@ -269,6 +270,21 @@ class Facade:
     def lineage(self, of: "str | Artifact | Generation", /, *, limit: int = 1000) -> "Lineage":
         """What was made from what: :meth:`boards.Boards.lineage`."""
         return self._await(lambda: self._boards.lineage(of, limit=limit))
+
+    # Bytes
+
+    def read(self, of: "str | Artifact", /) -> "Iterator[bytes]":
+        """The bytes of an artifact, in chunks: :meth:`boards.Boards.read`.
+
+        A plain iterator: each step blocks until there is another chunk.
+        """
+        yield from self._iterate(self._boards.read(of))
+
+    def url(
+        self, of: "str | Artifact", /, *, expires: timedelta = timedelta(hours=1)
+    ) -> str | None:
+        """An address of an artifact for everybody: :meth:`boards.Boards.url`."""
+        return self._await(lambda: self._boards.url(of, expires=expires))
 
     def list(
         self,

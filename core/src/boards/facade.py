@@ -260,8 +260,7 @@ class Facade:
 
         Raises:
             NotFoundError: There is no such generation.
-            BoardsError: It is not ``unknown``, another process drives, or the job is another
-                generation's.
+            BoardsError: It is not ``unknown``, or the job is another generation's.
         """
         generation = await self.get(generation_id)
         # Another's outputs would become this generation's, whoever paid for them.
@@ -447,6 +446,56 @@ class Facade:
             raise StoreError("This store keeps no lineage.", remedy="Use the one that is built in.")
         found: Lineage = await kept.get(generation, number, limit=limit)
         return found
+
+    # Bytes
+
+    async def read(self, of: "str | Artifact", /) -> AsyncIterator[bytes]:
+        """The bytes of an artifact, in chunks, wherever the storage keeps them.
+
+        Args:
+            of: An artifact, or its id.
+
+        Raises:
+            NotFoundError: There is no such artifact.
+            StorageError: Its bytes cannot be read.
+        """
+        artifact = await self._artifact(of)
+        async for chunk in self._running.storage.read(artifact.key):
+            yield chunk
+
+    async def url(
+        self, of: "str | Artifact", /, *, expires: timedelta = timedelta(hours=1)
+    ) -> str | None:
+        """An address from which everybody can fetch an artifact for so long.
+
+        Args:
+            of: An artifact, or its id.
+            expires: How long. A storage may allow less.
+
+        Returns:
+            None where the storage has none: files of this machine have no address.
+
+        Raises:
+            NotFoundError: There is no such artifact.
+            StorageError: The storage cannot make one.
+        """
+        artifact = await self._artifact(of)
+        return await self._running.storage.url(artifact.key, expires=expires.total_seconds())
+
+    async def _artifact(self, of: "str | Artifact") -> "Artifact":
+        """An artifact as the store has it: what a caller made up leads to nobody's bytes."""
+        from boards.lineage import named  # noqa: PLC0415  # loaded with the engine
+
+        generation_id, number = named(of)
+        generation = await self.get(generation_id)
+        if number is None or number >= len(generation.artifacts):
+            raise NotFoundError(
+                f"There is no artifact {of if isinstance(of, str) else of.id}: the generation has"
+                f" {len(generation.artifacts)}, counted from 0.",
+                generation_id=generation.id,
+                remedy="Name it by its id, GENERATION.NUMBER.",
+            )
+        return generation.artifacts[number]
 
     async def list(
         self,

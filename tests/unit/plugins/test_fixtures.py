@@ -5,7 +5,7 @@ import pytest
 from boards import Boards
 from boards.testing.fixtures import run_fixtures
 
-PLUGINS = ["boards-fal", "boards-replicate"]
+PLUGINS = ["boards-fal", "boards-openai", "boards-replicate"]
 
 
 def generators(plugin: str) -> list[str]:

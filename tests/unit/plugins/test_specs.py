@@ -14,7 +14,9 @@ from boards.spec.model import GeneratorSpec, ProviderSpec
 from boards.spec.places import Problems
 from boards.spec.reader import read_text
 
-PACKAGES = {"replicate": "boards_replicate", "fal": "boards_fal"}
+PACKAGES = {"replicate": "boards_replicate", "fal": "boards_fal", "openai": "boards_openai"}
+BOTH = ("replicate", "fal")
+"""Hosts of the models of many makers, and so of the same ones."""
 SHARED = (
     "flux-1.1-pro",
     "flux-1.1-pro-ultra",
@@ -142,16 +144,28 @@ def test_every_generator_has_a_success_and_a_failure(spec: GeneratorSpec) -> Non
 @each_generator
 def test_every_price_has_a_source(spec: GeneratorSpec) -> None:
     """A price says where it was read, and when."""
-    if spec.cost is not None:
+    if spec.cost is not None and spec.cost.usd is not None:
         assert spec.cost.usd > 0
         assert spec.cost.source.startswith("https://")
 
 
 @each_provider
 def test_every_kind_of_artifact_is_offered(name: str) -> None:
-    """Images, video, audio, text and models; ``intermediate`` is for pipelines."""
+    """Images, video, audio and text, and models where they are; ``intermediate`` is for pipelines."""
     made = {spec.artifact_type for spec in of(name).values()}
-    assert made == set(ARTIFACT_TYPES) - {"intermediate"}
+    assert made == set(ARTIFACT_TYPES) - {"intermediate", *(() if name in BOTH else ("model",))}
+
+
+def test_a_name_of_openai_is_nobody_elses() -> None:
+    """Its models are its own: a short name leads nowhere else, whatever is installed."""
+    others = {spec.name for spec in GENERATORS.values() if spec.provider != "openai"}
+    assert others.isdisjoint(of("openai"))
+
+
+def test_what_openai_generates_has_a_price() -> None:
+    """Before, or told by the reply; of a transcript in plain text nobody knows the length."""
+    unpriced = {name for name, spec in of("openai").items() if spec.cost is None}
+    assert unpriced == {"whisper-1"}
 
 
 def test_the_shared_names_are_those_of_both() -> None:
@@ -169,7 +183,7 @@ def bare(schema: Any) -> Any:
 @pytest.mark.parametrize("name", SHARED)
 def test_shared_inputs_have_equal_schemas(name: str) -> None:
     """An input that both providers take under one name takes the same values at both."""
-    one, other = (InputSchema(of(provider)[name].io.input_schema) for provider in PACKAGES)
+    one, other = (InputSchema(of(provider)[name].io.input_schema) for provider in BOTH)
     shared = set(one.properties) & set(other.properties)
     assert shared
     assert one.required == other.required
@@ -181,5 +195,5 @@ def test_shared_inputs_have_equal_schemas(name: str) -> None:
 @pytest.mark.parametrize("name", SHARED)
 def test_shared_generators_make_the_same(name: str) -> None:
     """The kind of artifact does not depend on the provider."""
-    one, other = (of(provider)[name] for provider in PACKAGES)
+    one, other = (of(provider)[name] for provider in BOTH)
     assert one.artifact_type == other.artifact_type

@@ -11,7 +11,7 @@ from boards.cli.complete import complete_generation, complete_generator, complet
 from boards.cli.display import display_for
 from boards.cli.exits import Exit, exit_of, exit_of_error
 from boards.cli.interrupts import Interrupted
-from boards.cli.results import copy_out, report
+from boards.cli.results import bring_out, report
 from boards.cli.session import Session, command
 from boards.errors import (
     BoardsError,
@@ -178,7 +178,10 @@ async def _attend(
         report(await boards.get(generation.id), out, fault=fault)
         return exit_of_error(fault)
     try:
-        copies = {} if directory is None else copy_out(generation, directory)
+        copies = {} if directory is None else await bring_out(boards, generation, directory)
+    except StorageError as fault:
+        report(generation, out, fault=fault)
+        return exit_of_error(fault)
     except OSError as error:
         unwritable = _unwritable(generation, error, directory)
         report(generation, out, fault=unwritable)

@@ -169,7 +169,7 @@ def _artifact(number: int, artifact: Any) -> tuple[str, str]:
         facts.append(f"{artifact.width} x {artifact.height}")
     if artifact.duration is not None:
         facts.append(seconds(artifact.duration))
-    return f"artifact {number}", "  ".join([str(artifact.path), *facts])
+    return f"artifact {number}", "  ".join([str(artifact.path or artifact.key), *facts])
 
 
 def _text(value: Any) -> str:

@@ -16,7 +16,7 @@ from boards.cli.exits import Exit, exit_of_error
 from boards.cli.failures import told, write
 from boards.cli.interrupts import Interrupted, Interrupts, ask
 from boards.cli.output import Output, ago, plain, seconds
-from boards.cli.results import copy_out
+from boards.cli.results import bring_out
 from boards.cli.session import Session, command
 from boards.errors import BoardsError, PipelineError, StorageError
 from boards.generations import Status
@@ -171,7 +171,7 @@ async def _one(
             found = await boards.cancel_run(found.id)
         if wait or cancel:
             return await _attend(session, boards, found, directory)
-        copies = _copied(found, directory)
+        copies = await _copied(boards, found, directory)
         if session.out.json:
             _report(found, session.out, copies)
         else:
@@ -255,7 +255,7 @@ async def _attend(
             out.note(f"Nothing is lost. Go on with: boards runs {started.id} --wait")
         return exit_of_error(fault)
     one = await boards.get_run(started.id)
-    copies = _copied(one, directory)
+    copies = await _copied(boards, one, directory)
     if interrupted is None or one.final or out.json:
         _report(one, out, copies)
     if interrupted is not None:
@@ -267,13 +267,13 @@ async def _attend(
     return Exit.OK if one.status == "succeeded" else Exit.FAILED
 
 
-def _copied(one: PipelineRun, directory: Path | None) -> dict[str, Path]:
+async def _copied(boards: Boards, one: PipelineRun, directory: Path | None) -> dict[str, Path]:
     copies: dict[str, Path] = {}
     try:
         for name in one.outputs if directory is not None else ():
             generation = one[name].generation
             if generation is not None and directory is not None:
-                copies |= copy_out(generation, directory)
+                copies |= await bring_out(boards, generation, directory)
     except OSError as error:
         raise StorageError(
             f"{directory} cannot be written: {error.strerror or error}.",

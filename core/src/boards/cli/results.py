@@ -1,19 +1,47 @@
 """The result of a generation: on paper, as JSON, and as files where somebody wants them."""
 
+import asyncio
 import hashlib
 import itertools
 import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from attrs import evolve
 
 from boards.artifacts import Artifact, extension_of
 from boards.cli.failures import told, write
 from boards.cli.output import Output, seconds, size
 from boards.errors import BoardsError, GenerationCanceledError, GenerationUnresolvedError
+from boards.facade import Facade
 from boards.generations import Cost, Generation
 
-__all__ = ["as_json", "copy_out", "cost", "report"]
+__all__ = ["as_json", "bring_out", "copy_out", "cost", "report"]
+
+
+async def bring_out(boards: Facade, generation: Generation, directory: Path) -> dict[str, Path]:
+    """Copy the artifacts of a generation, also from a storage that keeps no files.
+
+    Raises:
+        OSError: The directory cannot be written.
+        StorageError: The storage cannot be read.
+    """
+    with tempfile.TemporaryDirectory(prefix="boards-out-") as folder:
+        artifacts = [
+            one if one.path else evolve(one, path=await _fetched(boards, one, Path(folder)))
+            for one in generation.artifacts
+        ]
+        return copy_out(evolve(generation, artifacts=tuple(artifacts)), directory)
+
+
+async def _fetched(boards: Facade, artifact: Artifact, folder: Path) -> Path:
+    path = folder / artifact.id
+    with await asyncio.to_thread(path.open, "wb") as file:
+        async for chunk in boards.read(artifact):
+            await asyncio.to_thread(file.write, chunk)
+    return path
 
 
 def copy_out(generation: Generation, directory: Path) -> dict[str, Path]:

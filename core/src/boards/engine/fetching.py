@@ -310,12 +310,10 @@ async def _artifact(
         raise ProviderError("transient", f"The storage has lost {output.key}.")
     mime = output.mime or "application/octet-stream"
     if output.form == "inline":
-        sniffed = sniff(blob.head)
-        mime = sniffed or mime
+        mime = sniff(blob.head) or mime
         known = None if mime == "application/octet-stream" else mime
-        told = mismatch(sniffed, wanted, blob.head) or mismatch(known, wanted, blob.head)
-        if told:
-            raise ProviderError("provider", f"The output is {told}, not {wanted}.")
+        if other := mismatch(known, wanted):
+            raise ProviderError("provider", f"The output is {other}, not {wanted}.")
     kind = wanted if wanted in ("text", "model", "intermediate") else type_of(mime) or wanted
     told = await facts_of(machine.storage, blob, mime)
     return Artifact(

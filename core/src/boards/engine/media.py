@@ -62,13 +62,13 @@ def _sniff_text(head: bytes) -> str | None:
 _STRICT: Final = frozenset({"image", "audio", "video"})
 
 
-def mismatch(mime: str | None, wanted: ArtifactType, head: bytes) -> str:
+def mismatch(mime: str | None, wanted: ArtifactType, head: bytes = b"") -> str:
     """What bytes are that cannot be such an artifact, a web page for an image say; else empty.
 
     Args:
         mime: What they were told to be by :func:`sniff`, or by whoever sent them.
         wanted: What they should be.
-        head: The first of them.
+        head: The first of them, where text cannot be taken for a medium.
     """
     if mime is None:
         return "text" if wanted in _STRICT and _readable(head) else ""

@@ -29,7 +29,7 @@ from boards.spec.replies import (
     compile_status,
 )
 from boards.spec.requests import CompiledRequest, tokens_of
-from boards.spec.tokens import Scope, Template, Token, compile_template, compile_token
+from boards.spec.tokens import Render, Scope, Template, Token, compile_template, compile_token
 
 __all__ = ["CompiledGenerator", "CompiledReconcile", "CompiledSocket", "CompiledSubmit"]
 
@@ -86,6 +86,14 @@ class CompiledReconcile:
 
 def _request(spec: RequestSpec | None, headers: Mapping[str, Template]) -> CompiledRequest | None:
     return CompiledRequest(spec, headers) if spec is not None else None
+
+
+def _compile_times(times: Template) -> Render:
+    """A closure to a number of units, which may be written down as it is: ``times: 3``."""
+    if times.tokens:
+        return compile_template(times)
+    written = float(times.text)
+    return lambda _scope: written
 
 
 def _mentions(value: object, root: str) -> bool:
@@ -168,10 +176,11 @@ class CompiledGenerator:
             if token.root == "job"
         ]
         self._times = (
-            compile_template(spec.cost.times)
+            _compile_times(spec.cost.times)
             if spec.cost is not None and spec.cost.times is not None
             else None
         )
+        self._prices_lets = spec.cost is not None and _mentions(spec.cost.times, "let")
 
     @property
     def listens(self) -> bool:
@@ -208,7 +217,7 @@ class CompiledGenerator:
         cost = self.spec.cost
         if cost is None or cost.usd is None:
             return None
-        if _mentions(cost.times, "let"):
+        if self._prices_lets:
             scope = self.with_lets(scope)
         times = self._times(scope) if self._times is not None else 1
         if isinstance(times, str) and cost.unit == "character":

@@ -42,7 +42,7 @@ def test_where_nothing_is_installed_a_plugin_is_named(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And nothing else."""
-    monkeypatch.setenv("BOARDS_PLUGINS_DISABLED", "boards-fal,boards-replicate")
+    monkeypatch.setenv("BOARDS_PLUGINS", "boards-jwt")
     told = "Install a plugin, for example: pip install boards-replicate\n"
     assert cli("generators").err == f"There are no such generators.\n{told}"
     assert cli("search", "flux").err == f"No generator matches 'flux'.\n{told}"
@@ -98,7 +98,8 @@ def test_a_provider_says_why_it_cannot_be_used(cli: Cli, monkeypatch: pytest.Mon
     """And what to do about it."""
     assert "FAL_KEY is not set. Create a key at" in cli("providers").out
     monkeypatch.setenv("FAL_KEY", "a:b")
-    fal, replicate = sorted(json.loads(cli("providers", "--json").out), key=lambda p: p["name"])
+    listed = {one["name"]: one for one in json.loads(cli("providers", "--json").out)}
+    fal, replicate = listed["fal"], listed["replicate"]
     assert (fal["available"], fal["reason"]) == (True, "")
     assert (replicate["available"], replicate["reason"]) == (
         False,

@@ -1,7 +1,6 @@
 """A hundred plugins that are data: found, listed and used without importing one of them."""
 
 import gc
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -44,18 +43,7 @@ def test_each_can_be_used(many: Any, configure: Configure) -> None:
     registry = Registry(configure())
     assert registry.problems() == []
     assert registry.compiled("acme42/model-3").spec.id == "acme42/model-3"
-    assert all(one.status == "ok" for one in registry.plugins() if one.distribution[-1].isdigit())
-
-
-def test_a_warm_listing_grows_with_the_generators_alone(many: Any, configure: Configure) -> None:
-    """A fifth of a millisecond of CPU for each, at most, however many providers there are."""
-    Registry(configure()).generators()
-    took = []
-    for _ in range(3):
-        start = time.process_time()
-        assert len(Registry(configure()).generators()) == PLUGINS * GENERATORS
-        took.append(time.process_time() - start)
-    assert min(took) < 0.2 / 1000 * PLUGINS * GENERATORS
+    assert all(one.status == "ok" for one in registry.plugins() if "acme" in one.distribution)
 
 
 @pytest.mark.parametrize("enabled", [True, False])

@@ -70,6 +70,8 @@ def test_a_cost_has_a_list_price_or_a_place_where_it_is_told(cost: str) -> None:
             "unit: image, times: 3, actual: {usd: body.price}",
             "times needs usd, the price of one",
         ),
+        (PRICE + ", times: three", "times is a number, or a token"),
+        (PRICE + ", times: -3", "times is a number, or a token"),
         (PRICE + ", actual: {}", "actual needs usd, quantity or rates"),
         (PRICE + ", actual: {usd: price}", "'price' begins with none of body, header, status"),
         (PRICE + ", actual: {dollars: body.price}", "unknown key 'dollars'"),
@@ -133,10 +135,16 @@ def test_units_that_differ_in_price_are_added_up(body: Any, told: Any) -> None:
 
 @pytest.mark.parametrize(
     ("unit", "times", "quantity"),
-    [("character", "'${input.text}'", 14), ("image", "'${input.text}'", 1), ("image", "'${let.n}'", 4)],
+    [
+        ("character", "'${input.text}'", 14),
+        ("image", "'${input.text}'", 1),
+        ("image", "'${let.n}'", 4),
+        ("character", "120", 120),
+        ("image", "0.5", 0.5),
+    ],
 )
 def test_units_are_counted_from_the_input(unit: str, times: str, quantity: float) -> None:
-    """A text has its characters where they are priced; what ``let`` derives counts too."""
+    """A text has its characters where they are priced; what ``let`` derives counts, or a number."""
     cost = f"unit: {unit}, usd: 0.5, source: s, as_of: 2025-01-15, times: {times}"
     let = "let: {n: {$map: '${input.text}', to: {'Guten Tag, Bär': 4}}}, "
     text = SPEC.format(cost).replace("{submit:", f"{{{let}submit:")

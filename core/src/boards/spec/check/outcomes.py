@@ -1,5 +1,7 @@
 """What replies mean: status, errors, progress, webhooks, outputs."""
 
+from math import inf
+
 from boards.spec.check.bodies import check_reply_predicate
 from boards.spec.check.context import RESPONSE, Context, place_of
 from boards.spec.check.references import check_paths, check_template
@@ -17,6 +19,7 @@ from boards.spec.model import (
     Webhook,
 )
 from boards.spec.paths import PathError, parse_path
+from boards.spec.tokens import Template
 
 __all__ = ["check_cost", "check_outputs", "check_replies", "check_status", "check_webhook"]
 
@@ -60,6 +63,8 @@ def check_cost(cost: CostSpec | None, context: Context) -> None:
     problems, actual = context.problems, cost.actual
     check_rules(cost, problems)
     check_template(cost.times, context)
+    if cost.times is not None and not cost.times.tokens and not _is_number(cost.times):
+        problems.error(place_of(cost, "times"), "times is a number, or a token: ${input.seconds}")
     if actual is None:
         return
     check_rules(actual, problems)
@@ -69,6 +74,13 @@ def check_cost(cost: CostSpec | None, context: Context) -> None:
         problems.error(
             place_of(actual, "quantity"), "a quantity needs the price of one: usd, beside actual"
         )
+
+
+def _is_number(written: Template) -> bool:
+    try:
+        return 0 <= float(written.text) < inf
+    except ValueError:
+        return False
 
 
 def check_status(status: StatusSpec | None, context: Context) -> None:

@@ -1,0 +1,1 @@
+"""{{ cookiecutter.__title }} for Boards."""

@@ -1,0 +1,7 @@
+"""The storage keeps what Boards relies on."""
+
+from boards.testing import StorageConformance
+
+
+class TestDirectoryStorage(StorageConformance):
+    storage = "{{ cookiecutter.provider }}"

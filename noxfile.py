@@ -101,6 +101,14 @@ def template(session: nox.Session) -> None:
 
 
 @nox.session
+def environments(session: nox.Session) -> None:
+    """Install, examine and remove plugins in fresh environments, with pip and with uv."""
+    install(session, "tests")
+    session.env["BOARDS_ENVIRONMENTS"] = "1"
+    session.run("pytest", *PARALLEL, "tests/integration/test_installing.py", *session.posargs)
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Test once more, and tell which lines and branches no test runs."""
     install(session, "tests")

@@ -48,7 +48,7 @@ class Console:
     mention. ``<!-- append: NAME -->`` goes to the end of a file that is there already.
 
     ``pip install -e .`` makes a directory's distribution known to the page, as an editable install
-    does, but without an environment of its own and without its requirements: they are there.
+    does, but without an environment of its own, nor what it requires: that is there already.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +100,7 @@ class Console:
         if program == "cd":
             self._environment.chdir(arguments[0])
             return ""
-        if [program, *arguments] == ["pip", "install", "-e", "."]:
+        if [program, *arguments[:3]] == ["pip", "install", "-e", "."]:
             self._install(Path.cwd())
             return ""
         if program == "python" and arguments[:2] in (["-m", "pytest"], ["-m", "hatchling"]):

@@ -1,4 +1,8 @@
-"""Plugins installed, examined and removed in fresh environments: with pip and with uv, offline."""
+"""Plugins installed, examined and removed in fresh environments: with pip and with uv, offline.
+
+Each command is a process, and pip a slow one: all of it is ``nox -s environments``; the suite takes
+what matters most, with uv.
+"""
 
 import json
 import os
@@ -14,6 +18,9 @@ import pytest
 from attrs import frozen
 
 import boards
+
+ALL = "BOARDS_ENVIRONMENTS" in os.environ
+session_only = pytest.mark.skipif(not ALL, reason="it is a session: nox -s environments")
 
 SPEC = """\
 spec: 1
@@ -144,7 +151,7 @@ def make_environment(directory: Path, installer: str) -> Environment:
     return Environment(python, directory / "home", directory / "wheels", tools)
 
 
-@pytest.fixture(scope="module", params=["pip", "uv"])
+@pytest.fixture(scope="module", params=["pip", "uv"] if ALL else ["uv"])
 def environment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """An environment that pip runs, and one that has none and is uv's."""
     made = make_environment(tmp_path_factory.mktemp(request.param), request.param)
@@ -185,6 +192,7 @@ def test_a_plugin_comes_and_goes(environment: Environment) -> None:
     assert environment.json("generators") == []
 
 
+@session_only
 def test_what_runs_the_environment_is_told(environment: Environment) -> None:
     """Pip where there is one, else uv with this interpreter."""
     installer = environment.json("plugins", "doctor")["installer"]
@@ -196,6 +204,7 @@ def test_what_runs_the_environment_is_told(environment: Environment) -> None:
         assert command[3:5] == ["--python", str(environment.python)]
 
 
+@session_only
 def test_a_plugin_that_is_not_there_is_told(environment: Environment) -> None:
     """The installer's own words, then what to do; nothing was changed."""
     done = environment.install("nobody")
@@ -204,6 +213,7 @@ def test_a_plugin_that_is_not_there_is_told(environment: Environment) -> None:
     assert "could not install boards-nobody" in done.stderr
 
 
+@session_only
 def test_a_plugin_for_another_core_changes_nothing(environment: Environment) -> None:
     """boards-core stays; the remedy is its upgrade."""
     wheel(environment.wheels, "boards-later", {"boards_later.py": ""}, requires="boards-core>=99")
@@ -219,7 +229,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("kind", BROKEN)
+@pytest.mark.parametrize("kind", BROKEN if ALL else ["raises"])
 def test_a_broken_plugin_can_be_managed(environment: Environment, kind: str) -> None:
     """It is told at once, can be switched off and on, replaced by a better one, and removed."""
     name = f"boards-{kind}"
@@ -243,6 +253,7 @@ def test_a_broken_plugin_can_be_managed(environment: Environment, kind: str) -> 
     assert environment.json("plugins", "doctor")["plugins"] == []
 
 
+@session_only
 def test_an_unrelated_boards_is_told(environment: Environment) -> None:
     """A distribution that installs a module of our name, which is not ours; it is removed again."""
     wheel(
@@ -272,6 +283,7 @@ def test_an_unrelated_boards_is_told(environment: Environment) -> None:
     assert environment.json("plugins", "doctor")["ok"]
 
 
+@session_only
 @pytest.mark.parametrize(
     ("file", "told"),
     [
@@ -293,6 +305,7 @@ def test_environments_of_others_are_left_alone(
     assert told in done.stderr
 
 
+@session_only
 def test_an_environment_of_a_project_is_told(environment: Environment) -> None:
     """What uv sync would take out again is noted, with the command that keeps it."""
     project = environment.python.parents[2]

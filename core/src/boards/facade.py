@@ -473,7 +473,7 @@ class Facade:
             expires: How long. A storage may allow less.
 
         Returns:
-            None where the storage has none: files of this machine have no address.
+            The address; None where the storage has none, as for files of this machine.
 
         Raises:
             NotFoundError: There is no such artifact.

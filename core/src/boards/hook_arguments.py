@@ -44,7 +44,7 @@ class DeprecatedArgument(DeprecationWarning):
 
     @property
     def goes_after(self) -> date:
-        """The day after which a release may do without it: a year later."""
+        """The day, a year later, after which a release may do without it."""
         leap = (self.day.month, self.day.day) == (2, 29)
         return self.day.replace(year=self.day.year + 1, day=28 if leap else self.day.day)
 

@@ -43,7 +43,7 @@ OF_ADAPTERS: Final = (
     _studio("Waiting", "deadline", "is waiting after", HANGS),
     _easel("Pasting", "output-type", "with a web page for image"),
     _easel("Downloading", "output-too-large", "more bytes than the host allows"),
-    _easel("Downloading", "output-expired", "after its output was gone"),
+    _easel("Downloading", "output-expired", "The output is empty"),
     _easel("Downloading", "output-redirect", "the credentials followed a redirect"),
     _studio("Talkative", "secrets", "a credential is in the log"),
     _studio("Revealing", "secrets", "a credential is in the generation"),

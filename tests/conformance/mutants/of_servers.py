@@ -23,7 +23,7 @@ OF_SERVERS: Final = (
     _server("renamed-the-prompt", "generates", "The field text is missing"),
     _server("tells-one-id-to-all", "generates", "/v1/jobs/job_1 404", patience=HANGS),
     _server("serves-pages-for-pictures", "generates", "The output is text/html, not image"),
-    _server("serves-errors-for-pictures", "generates", "whose bytes are a text"),
+    _server("serves-errors-for-pictures", "generates", "The output is text, not image"),
     _server("serves-empty-files", "generates", "The output is empty"),
     _server("forgets-the-pictures", "generates", "its reply has no output"),
     _server("has-a-state-nobody-knows", "statuses-total", "the server says varnishing"),

@@ -151,7 +151,7 @@ def test_every_price_has_a_source(spec: GeneratorSpec) -> None:
 
 @each_provider
 def test_every_kind_of_artifact_is_offered(name: str) -> None:
-    """Images, video, audio and text, and models where they are; ``intermediate`` is for pipelines."""
+    """Models too where they have them; ``intermediate`` is for pipelines."""
     made = {spec.artifact_type for spec in of(name).values()}
     assert made == set(ARTIFACT_TYPES) - {"intermediate", *(() if name in BOTH else ("model",))}
 

@@ -243,8 +243,9 @@ async def _ask(
     except ProviderError as error:
         if error.retryable:
             return await _ask_again(machine, flight, error.message, error.retry_after)
+        charged = not machine.stages(client.name).repeatable
         return await machine.fail(
-            flight, error.kind, error.message, remedy=error.remedy, maybe_charged=True
+            flight, error.kind, error.message, remedy=error.remedy, maybe_charged=charged
         )
     except BoardsError:
         raise

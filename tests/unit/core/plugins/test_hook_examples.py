@@ -21,7 +21,8 @@ from boards.runner.protocol import Done
 
 HOOKS: Final = sorted(name for name in hookspecs.__all__ if name.startswith("boards_"))
 PIXEL: Final = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABh6FO1AAAAABJRU5ErkJggg=="
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAA"
+    "DUlEQVR4nGNgYGBgAAAABQABh6FO1AAAAABJRU5ErkJggg=="
 )
 NEEDED: Final = ("boards_providers", "boards_generators")
 """Whose examples are installed beside the one that is tried: so there is something to generate."""
@@ -29,7 +30,9 @@ NEEDED: Final = ("boards_providers", "boards_generators")
 
 def example(hook: str) -> str:
     """The code in the docstring of a hook."""
-    _, _, rest = (inspect.getdoc(getattr(hookspecs, hook)) or "").partition(".. code-block:: python")
+    _, _, rest = (inspect.getdoc(getattr(hookspecs, hook)) or "").partition(
+        ".. code-block:: python"
+    )
     block: list[str] = []
     for line in rest.splitlines():
         if line and not line.startswith("    "):

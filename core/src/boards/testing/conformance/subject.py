@@ -42,7 +42,7 @@ class Server(Protocol):
 
     @property
     def env(self) -> Mapping[str, str]:
-        """The environment that it lets in: the provider's credentials."""
+        """The environment with the credentials that it lets in."""
 
     async def start(self) -> str:
         """Listen; the base URL."""

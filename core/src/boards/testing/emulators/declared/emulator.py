@@ -109,7 +109,7 @@ class DeclaredEmulator(Emulator):
 
     @property
     def config(self) -> dict[str, str]:
-        """The provider's addresses, as they are here: for its ``config``. Known once started."""
+        """The provider's addresses as they are here, for its ``config``; known once started."""
         found = self.provider.config.items()
         return {name: localized(value, self._here) for name, value in found if is_url(value)}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from boards import Boards, GenerationFailedError
+from boards import Boards, GenerationFailedError, NotFoundError
 from boards.cli.app import boards as group
 from boards.testing.emulators import media
 from tests.integration.acme import PNG, Acme
@@ -234,3 +234,15 @@ async def test_a_synchronous_answer_without_a_byte_is_no_output(
         with pytest.raises(GenerationFailedError, match="The output is empty"):
             await boards.generate("acme/draw", prompt="a")
     assert acme.counts["submit"] == 1
+
+
+async def test_an_artifacts_bytes_are_read(acme: Acme, open_boards: Open) -> None:
+    """By the artifact or its id; a file of this machine has no address for others."""
+    del acme
+    async with open_boards() as boards:
+        [artifact] = (await boards.generate("acme/draw", prompt="a")).artifacts
+        for of in (artifact, artifact.id):
+            assert b"".join([chunk async for chunk in boards.read(of)]) == PNG
+            assert await boards.url(of) is None
+        with pytest.raises(NotFoundError, match="There is no artifact"):
+            await boards.url(f"{artifact.id}7")

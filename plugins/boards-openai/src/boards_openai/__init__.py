@@ -1,0 +1,1 @@
+"""OpenAI specs for Boards, as data; nothing here is imported."""

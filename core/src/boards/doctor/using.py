@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from boards.discovery import canonical
 from boards.doctor.findings import Finding
+from boards.errors import PluginError
 from boards.switches import read_switches, switches_path
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def check_host_files(registry: "Registry") -> Iterator[Finding]:
 
 
 def check_providers(registry: "Registry") -> Iterator[Finding]:
-    """Providers that nothing defines, and those whose key is missing."""
+    """Providers that nothing defines, and those that lack a key, or what their adapter needs."""
     rivals = registry.rivals()
     for one in registry.providers():
         if not one.enabled or one.name in rivals:
@@ -122,12 +123,22 @@ def check_providers(registry: "Registry") -> Iterator[Finding]:
             setup = availability.setup
             yield Finding(
                 check="key" if missing else "provider",
-                severity="info" if missing else "error",
+                severity="info" if missing or _speaks(one) else "error",
                 what=f"The provider {one.name} cannot be used: {availability.reason}.",
                 where=one.source,
                 remedy=f"export {exports} # {setup or one.docs}" if missing else setup,
                 distributions=_owner(one),
             )
+
+
+def _speaks(entry: "ProviderEntry") -> bool:
+    """Whether it is the adapter that says what is to be set up; else it cannot be imported."""
+    from boards.adapters import load_adapter  # noqa: PLC0415  # only where there is one
+
+    try:
+        return entry.adapter is not None and bool(load_adapter(entry.adapter))
+    except PluginError:
+        return False
 
 
 def _owner(entry: "ProviderEntry") -> tuple[str, ...]:

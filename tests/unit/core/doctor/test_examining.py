@@ -71,6 +71,37 @@ def test_a_missing_key_is_told_and_is_not_wrong(acme: Any, configure: Configure)
     assert finding.remedy == "export ACME_KEY=... # See https://acme.test/keys"
 
 
+ADAPTER = """
+from boards.adapters import Adapter
+from boards.availability import Availability
+
+class Fussy(Adapter):
+    @classmethod
+    def available(cls, provider, settings):
+        return Availability(False, "there is no GPU", "Buy one.")
+"""
+
+
+@pytest.mark.parametrize(
+    ("adapter", "severity", "what", "remedy"),
+    [
+        ("Fussy", "info", "there is no GPU", "Buy one."),
+        ("Gone", "error", "cannot be imported", "Mend it"),
+    ],
+)
+def test_what_an_adapter_lacks_is_not_wrong_and_a_broken_one_is(
+    site: Any, configure: Configure, adapter: str, severity: str, what: str, remedy: str
+) -> None:
+    """An extra that is not installed is like a key that is not set."""
+    module = f"boards_{adapter.lower()}"
+    provider = site.provider("acme", adapter=f"{module}:{adapter}")
+    site.specs("boards-acme", module, {"p.yaml": provider}, init=ADAPTER)
+    finding = found(examine(configure(**KEY)), "provider")
+    assert finding.severity == severity
+    assert what in finding.what
+    assert finding.remedy.startswith(remedy)
+
+
 def test_a_core_of_another_version(acme: Any, configure: Configure) -> None:
     """By what the plugin declares."""
     requires(acme, "boards_acme", "boards-core>=7,<8")

@@ -1,0 +1,1 @@
+"""Generation on this machine, for Boards: an adapter, and specs as data."""

@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import Any, Final, Literal, get_origin
 
 from boards import hookspecs
+from tests.hook_examples import HOOKS, example
 
 ROOT: Final = Path(__file__).parents[1]
 KEPT: Final = ROOT / "tests" / "data" / "public-api.txt"
@@ -40,6 +41,8 @@ def documented() -> list[str]:
         names.update(_REFERENCE.findall(text))
         for indent, code in _EXAMPLE.findall(text):
             names.update(_imported(re.sub(f"^{indent}", "", code, flags=re.MULTILINE)))
+    for hook in HOOKS:  # the reference is made of them
+        names.update(_imported(example(hook)))
     return sorted(names)
 
 
@@ -60,11 +63,11 @@ def listing() -> str:
             continue
         if isinstance(found, ModuleType):
             lines.append(f"module {name}")
-            for public in getattr(found, "__all__", ()):
+            for public in (one for one in getattr(found, "__all__", ()) if one not in HOOKS):
                 lines += _described(f"{name}.{public}", getattr(found, public))
         elif name.rpartition(".")[2] not in hookspecs.__all__ or name.endswith(".hookimpl"):
             lines += _described(name, found)
-    lines += [_hook(name) for name in hookspecs.__all__ if name.startswith("boards_")]
+    lines += [_hook(name) for name in HOOKS]
     return "".join(f"{line}\n" for line in dict.fromkeys(lines))
 
 

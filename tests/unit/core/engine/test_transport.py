@@ -183,6 +183,34 @@ async def test_a_host_that_lost_a_submit_is_trusted_with_new_connections_alone(
     assert connections == 4
 
 
+@pytest.mark.parametrize("fresh", [False, True])
+async def test_what_was_said_unasked_answers_no_request(
+    transport: AiohttpTransport, fresh: bool
+) -> None:
+    """A second reply to one submit would give the next one its job: that is not sent there."""
+    seen: list[bytes] = []
+    stray = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstray"
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(OK)
+        await writer.drain()
+        await asyncio.sleep(0.02)
+        writer.write(stray)
+        await writer.drain()
+        seen.append(await reader.readuntil(b"\r\n\r\n"))
+
+    async with server(handle) as base:
+        reply = await transport.send(Request("POST", base + "/", fresh=fresh))
+        assert await reply.read(100) == b"hi"
+        await asyncio.sleep(0.1)
+        with pytest.raises(UnsentError):
+            await transport.send(Request("POST", base + "/", fresh=fresh))
+        assert len(seen) == 1
+        reply = await transport.send(Request("POST", base + "/", fresh=fresh))
+        assert await reply.read(100) == b"hi"
+
+
 async def test_nobody_listening_is_unsent(transport: AiohttpTransport) -> None:
     """A refused connection proves that nothing arrived."""
     with pytest.raises(UnsentError, match=r"127\.0\.0\.1"):

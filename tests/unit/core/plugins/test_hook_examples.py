@@ -5,40 +5,25 @@ The reference in the documentation is made of these docstrings, so what it shows
 
 import asyncio
 import base64
-import inspect
 import sys
-import textwrap
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import httpx
 import pytest
+from tests.hook_examples import HOOKS, example
 
-from boards import Boards, Generation, hookspecs
+from boards import Boards, Generation
 from boards.auth import Identity
 from boards.errors import AuthError
 from boards.runner.protocol import Done
 
-HOOKS: Final = sorted(name for name in hookspecs.__all__ if name.startswith("boards_"))
 PIXEL: Final = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAA"
     "DUlEQVR4nGNgYGBgAAAABQABh6FO1AAAAABJRU5ErkJggg=="
 )
 NEEDED: Final = ("boards_providers", "boards_generators")
 """Whose examples are installed beside the one that is tried: so there is something to generate."""
-
-
-def example(hook: str) -> str:
-    """The code in the docstring of a hook."""
-    _, _, rest = (inspect.getdoc(getattr(hookspecs, hook)) or "").partition(
-        ".. code-block:: python"
-    )
-    block: list[str] = []
-    for line in rest.splitlines():
-        if line and not line.startswith("    "):
-            break
-        block.append(line)
-    return textwrap.dedent("\n".join(block)).strip() + "\n"
 
 
 @pytest.fixture

@@ -232,3 +232,14 @@ def test_cookiecutter_refuses_wrong_answers(template: Template, tmp_path: Path) 
     assert ran.returncode == 1
     assert ran.stderr.startswith("provider: 'A B' is no name of a provider")
     assert "author: " in ran.stderr
+
+
+def test_the_workflow_publishes_what_is_tagged_once_it_is_tested(template: Template) -> None:
+    """Only that job may ask PyPI for a token, and it publishes the files that were checked."""
+    workflow = yaml.safe_load(rendered(template)[".github/workflows/ci.yml"])
+    publish = workflow["jobs"].pop("publish")
+    assert set(publish["needs"]) == set(workflow["jobs"])
+    assert publish["if"] == "startsWith(github.ref, 'refs/tags/v')"
+    assert publish["permissions"] == {"id-token": "write"}
+    assert workflow["permissions"] == {"contents": "read"}
+    assert not any("permissions" in job for job in workflow["jobs"].values())

@@ -125,9 +125,14 @@ def lowest(session: nox.Session) -> None:
         session.skip("only uv resolves to the lowest versions")
     build_wheels(session)
     metadata = [f"--requirement={path}/pyproject.toml" for path in DISTRIBUTIONS.values()]
-    session.install(
-        "--resolution=lowest-direct", "--no-sources", "--all-extras", *metadata, *wheels()
-    )
+    # Of the extras all but boards-local's speech, which is 200 MB.
+    extras = [
+        f"--extra={name}"
+        for name in nox.project.load_toml(CORE / "pyproject.toml")["project"][
+            "optional-dependencies"
+        ]
+    ]
+    session.install("--resolution=lowest-direct", "--no-sources", *extras, *metadata, *wheels())
     session.install(*group("tests"))
     session.run("pytest", *PARALLEL, *session.posargs)
 

@@ -279,3 +279,23 @@ async def test_an_unknown_generation_whose_answer_is_known_is_due(
         assert await store.due(4_000_000_000.0) == []
         await store.attempt_result(told)
     assert [one.id for one in await store.due(4_000_000_000.0)] == [created.id]
+
+
+@pytest.mark.parametrize("phase", ["submitting", "unknown"])
+async def test_what_is_known_to_run_is_not_queued_again(
+    store: SQLiteStore, make: Make, phase: Phase
+) -> None:
+    """Its answer came after all, a moment before it was to be submitted once more."""
+    created = await store.create(make(phase=phase))
+    lost = evolve(attempt_of(created, 2), outcome="ambiguous")
+    told = evolve(lost, outcome="accepted", job={"id": "job-1"}, provider_job_id="job-1")
+    again = Change(phase, evolve(created, phase="queued"), attempt=lost)
+    await store.attempt_result(evolve(told, number=1))
+    await store.attempt_result(told)
+    assert not await store.cas(again)
+    assert await store.get(created.id) == created
+    other = await store.create(make(phase=phase))
+    await store.attempt_result(evolve(told, generation_id=other.id, number=1))
+    refused = evolve(attempt_of(other, 2), outcome="refused")
+    await store.attempt_result(attempt_of(other, 2))
+    assert await store.cas(Change(phase, evolve(other, phase="queued"), attempt=refused))

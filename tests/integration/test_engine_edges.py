@@ -14,11 +14,13 @@ from boards.engine import limits, machine, sse, waiting
 from boards.errors import BoardsError, GenerationFailedError, StorageError
 from boards.generations import Generation
 from boards.runner import embedded
+from boards.settings import OnAmbiguous
 from boards.spec.replies import Found
 from boards.storage.local import LocalStorage
 from tests.integration.acme import Acme, drop
 from tests.integration.conftest import Open
 from tests.integration.test_listening import SOCKET, STREAM, _sockets
+from tests.integration.test_reconcile import RECONCILE
 from tests.integration.test_webhooks import PUBLIC, SLOW, WEBHOOK, call, signed, submitted, token_of
 
 HERE = "tests.integration.test_engine_edges"
@@ -75,6 +77,33 @@ async def test_a_call_during_the_submit_is_not_lost_with_the_submits_answer(
                 if event.type == "succeeded":
                     break
         assert (await boards.get(generation.id)).provider_job_id == "job-1"
+    assert acme.counts["submit"] == 1
+
+
+@pytest.mark.parametrize("on_ambiguous", ["resubmit", "fail", "hold"])
+async def test_a_call_during_the_last_look_is_heard(
+    acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch, on_ambiguous: OnAmbiguous
+) -> None:
+    """It was to be submitted again, or given up: the job is known, and paid for."""
+    monkeypatch.setattr("boards.engine.recovering._SOON", (0.01,))
+
+    async def lost(request: web.Request) -> web.StreamResponse:
+        await acme.submit(request)
+        return await drop(request)
+
+    async def lagging(_request: web.Request) -> web.StreamResponse:
+        if acme.counts["list"] == 2:
+            acme.jobs["job-1"]["polls"] = 5
+            body = call(acme)
+            await boards.receive_webhook("acme", signed(body), body, await token_of(acme))
+        return web.json_response({"jobs": []})
+
+    acme.answers["submit"], acme.answers["list"] = lost, lagging
+    async with open_boards(
+        provider={"webhook": WEBHOOK, "reconcile": RECONCILE}, execution=SLOW, webhook_url=PUBLIC
+    ) as boards:
+        generation = await boards.submit("draw", prompt="a cat", on_ambiguous=on_ambiguous)
+        assert (await ended(boards, generation)).status == "succeeded"
     assert acme.counts["submit"] == 1
 
 
@@ -463,6 +492,30 @@ async def test_a_result_that_a_stream_announced_is_asked_for_until_it_comes(
         assert (await ended(boards, generation, 8)).status == "succeeded"
 
 
+async def test_a_stream_that_never_pauses_keeps_no_job_from_its_end(
+    acme: Acme, open_boards: Open
+) -> None:
+    """Events come faster than they are judged: a cancel and the deadline come between."""
+
+    async def flood(request: web.Request) -> web.StreamResponse:
+        stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await stream.prepare(request)
+        event = b'data: {"id": "job-1", "status": "running", "percent": 10}\n\n'
+        while True:
+            await stream.write(event * 50)
+            await asyncio.sleep(0)
+
+    acme.answers["events"] = flood
+    execution = {"stream": STREAM, "poll": None, "deadline": {"run": "1s"}}
+    async with open_boards(execution=execution) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        await until(lambda: acme.counts["events"])
+        await asyncio.sleep(0.2)
+        await boards.cancel(generation.id)
+        await until(lambda: acme.counts["cancel"], 0.5)
+        assert (await ended(boards, generation, 4)).final
+
+
 # Decisions and ends
 
 
@@ -492,6 +545,67 @@ async def test_any_process_may_decide_and_the_driver_goes_on(
         assert acme.counts["submit"] == submits + (decision == "resubmit")
         told = [event.type async for event in worker.events(generation.id)]
         assert told.count("resolved") == 1
+
+
+@pytest.mark.parametrize(
+    "late", [{"job": None, "resubmit": False}, {"job": "x", "resubmit": False}]
+)
+@pytest.mark.parametrize("here", [True, False])
+async def test_who_decides_second_decides_nothing(
+    acme: Acme, open_boards: Open, late: dict[str, Any], here: bool
+) -> None:
+    """Both saw it ``unknown``; the job that the first decision began is paid for, and goes on."""
+    acme.answers["submit"] = drop
+    acme.polls_needed = 1_000_000
+    async with open_boards() as worker, open_boards(drive=False) as other:
+        generation = await worker.submit("draw", prompt="a cat")
+        seen = await ended(worker, generation)
+        assert seen.phase == "unknown"
+        del acme.answers["submit"]
+        await worker.resolve(generation.id, resubmit=True)
+        await phase(worker, generation, "waiting")
+        with pytest.raises(BoardsError, match="decided meanwhile"):
+            await (worker if here else other)._running.resolve(seen, **late)
+        acme.polls_needed = 0
+        assert (await ended(worker, generation, 8)).status == "succeeded"
+        told = [event.type async for event in worker.events(generation.id)]
+        assert told.count("resolved") == 1
+        attempts = await worker.attempts(generation.id)
+        assert [one.outcome for one in attempts] == ["ambiguous", "accepted"]
+        assert acme.counts["submit"] == 2
+
+
+async def test_no_submit_is_repeated_whose_answer_came_after_all(
+    acme: Acme, open_boards: Open
+) -> None:
+    """A process that was slow kept it a moment ago: its job is paid for, and known."""
+    acme.answers["submit"] = drop
+    async with open_boards() as worker, open_boards(drive=False) as other:
+        generation = await worker.submit("draw", prompt="a cat")
+        seen = await ended(worker, generation)
+        acme.jobs["late"] = {"id": "late", "status": "queued", "polls": 0}
+        (attempt,) = await worker.attempts(generation.id)
+        await other._running.store.attempt_result(
+            attempt, provider_job_id="late", job={"id": "late"}, outcome="accepted"
+        )
+        with pytest.raises(BoardsError, match="meanwhile"):
+            await other._running.resolve(seen, job=None, resubmit=True)
+        await phase(worker, generation, "succeeded")
+        assert acme.counts["submit"] == 1
+
+
+async def test_a_decision_hides_no_wish_to_cancel(acme: Acme, open_boards: Open) -> None:
+    """It came between the look at the generation and the decision: nothing is submitted."""
+    acme.answers["submit"] = drop
+    async with open_boards() as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        seen = await ended(boards, generation)
+        del acme.answers["submit"]
+        await boards.cancel(generation.id)
+        assert not seen.canceling
+        await boards._running.resolve(seen, job=None, resubmit=True)
+        assert (await ended(boards, generation)).status == "canceled"
+        assert acme.counts["submit"] == 1
 
 
 async def test_who_waits_and_who_watches_is_told_that_boards_closes(

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from attrs import evolve
 
 from boards import Boards, GenerationFailedError
+from boards.adapters import Adapter
 from boards.testing.emulators import media
-from tests.integration.acme import PNG, Acme
+from tests.integration.acme import PNG, Acme, Handler, generator
 from tests.integration.conftest import Open
 from tests.integration.emulated import emulators, settings
 
@@ -138,21 +140,47 @@ async def test_an_upload_that_fails_fails_for_all_who_wait_and_is_tried_again(
     assert acme.counts["upload"] == 2
 
 
-async def test_another_account_uploads_for_itself(
-    acme: Acme, open_boards: Open, tmp_path: Path
-) -> None:
-    """Its credentials may not reach what the first one has put there."""
+def any_key(acme: Acme) -> Handler:
+    """A submit that every account may make."""
 
-    async def any_key(request: web.Request) -> web.StreamResponse:
+    async def submit(request: web.Request) -> web.StreamResponse:
         job = {"id": f"job-{len(acme.jobs) + 1}", "status": "queued", "polls": 0}
         acme.jobs[str(job["id"])] = {**job, "input": await request.json()}
         return web.json_response(job, status=201)
 
-    acme.answers["submit"] = any_key
+    return submit
+
+
+async def test_another_account_uploads_for_itself(
+    acme: Acme, open_boards: Open, tmp_path: Path
+) -> None:
+    """Its credentials may not reach what the first one has put there."""
+    acme.answers["submit"] = any_key(acme)
     for key in ("first", "second", "first"):
         async with open_boards(provider=uploading(), environment={"ACME_KEY": key}) as boards:
             await boards.generate("acme/draw", prompt="a", image=PNG)
     assert taken(acme) == ["1", "2", "1"]
+
+
+class Keyed(Adapter):
+    """Signs with a key that its specification does not name."""
+
+    async def authenticate(self, request: Any) -> Any:
+        key = self.client.secret("HIDDEN_KEY")
+        return evolve(request, headers={**request.headers, "Authorization": f"Bearer {key}"})
+
+
+async def test_an_account_that_only_the_adapter_knows_uploads_each_time(
+    acme: Acme, open_boards: Open
+) -> None:
+    """What the specification does not name tells no two accounts apart."""
+    provider = {**uploading(), "adapter": "tests.integration.test_uploads:Keyed"}
+    acme.answers["submit"] = any_key(acme)
+    for key in ("first", "second"):
+        environment = {"ACME_KEY": "acme-secret-key", "HIDDEN_KEY": key}
+        async with open_boards(provider=provider, environment=environment) as boards:
+            await boards.generate("acme/draw", prompt="a", image=PNG)
+    assert taken(acme) == ["1", "2"]
 
 
 async def test_another_way_to_upload_is_another_upload(acme: Acme, open_boards: Open) -> None:
@@ -184,6 +212,37 @@ async def test_a_generation_that_fails_has_its_upload_forgotten(
         assert acme.counts["upload"] == 1
         del acme.answers[when]
         await boards.generate("acme/draw", prompt="c", image=PNG)
+    assert acme.counts["upload"] == 2
+
+
+async def test_a_generation_that_goes_elsewhere_has_its_upload_forgotten(
+    acme: Acme, tmp_path: Path
+) -> None:
+    """It ends well at another provider; the first one may have lost the file all the same."""
+
+    async def gone(_request: web.Request) -> web.StreamResponse:
+        return web.json_response({"error": {"message": "cannot download"}}, status=404)
+
+    async with (
+        Acme() as other,
+        Boards(
+            home=tmp_path / "home",
+            environment={"ACME_KEY": "acme-secret-key"},
+            providers={
+                "acme": acme.provider(**uploading()),
+                "other": other.provider(files={"accept": ["data_uri"]}),
+            },
+            generators=[generator(), {**generator(), "provider": "other"}],
+            provider_priority=("acme", "other"),
+            allow_private_hosts=True,
+        ) as boards,
+    ):
+        await boards.generate("draw", prompt="a", image=PNG)
+        acme.answers["submit"] = gone
+        elsewhere = await boards.generate("draw", prompt="b", image=PNG, fallback="on_error")
+        assert (elsewhere.provider, acme.counts["upload"]) == ("other", 1)
+        del acme.answers["submit"]
+        assert (await boards.generate("draw", prompt="c", image=PNG)).provider == "acme"
     assert acme.counts["upload"] == 2
 
 

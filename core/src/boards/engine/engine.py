@@ -23,6 +23,7 @@ from boards.engine.download import Downloader
 from boards.engine.flight import Flight, Heard
 from boards.engine.machine import Machine
 from boards.engine.observing import Observers, Teller, pruned
+from boards.engine.recovering import known
 from boards.engine.rest import TRANSPORT_ERRORS, ProviderClient
 from boards.engine.stages import SpecStages
 from boards.engine.transport import AiohttpTransport, Transport
@@ -58,6 +59,7 @@ _LEAVE_TO_LISTEN: Final = 1.0
 _LONGEST: Final = 3600.0
 """Seconds that the engine lets pass between two looks at the most: what the database has beyond
 that was written while the clock was ahead."""
+_ANSWERED: Final = "the provider's answer was found"
 
 
 class Engine:
@@ -375,15 +377,20 @@ class Engine:
             resubmit: Submit once more; a job that did start is paid for twice.
 
         Raises:
-            BoardsError: It is not unknown, or the id alone does not lead to the job.
+            BoardsError: It is not unknown, or not any more; or the id alone does not lead to the
+                job.
         """
         if generation.phase != "unknown":
             raise BoardsError(
                 f"The generation is {generation.phase}, not unknown: nothing is to be decided.",
                 generation_id=generation.id,
             )
-        flight = await self.machine.board(generation)
+        # Not the one that is driven: a step that ends now must not be taken for the decision's.
+        flight = await self.machine.look_at(generation)
         attempt = flight.attempt
+        if attempt is not None and known(attempt):
+            await self._look_again(generation.id)
+            raise _decided(generation, _ANSWERED)
         decision = "job" if job else "resubmit" if resubmit else "abandon"
         happening = Happening("resolved", {"decision": decision, "provider_job_id": job})
         if job is not None and attempt is not None:
@@ -394,27 +401,43 @@ class Engine:
                     remedy="Decide with --resubmit or --abandon.",
                     generation_id=generation.id,
                 )
-            await self.machine.commit(
+            decided = await self.machine.commit(
                 flight, "waiting", happening, attempt=found, fenced=False,
                 provider_job_id=job, submitted_at=time.time(), due_at=time.time(),
             )  # fmt: skip
         elif resubmit:
-            await self.machine.commit(flight, "queued", happening, fenced=False, due_at=time.time())
+            decided = await self.machine.commit(
+                flight, "queued", happening, fenced=False, due_at=time.time()
+            )
         else:
             abandoned = evolve(attempt, outcome="abandoned") if attempt is not None else None
-            await self.machine.commit(flight, "unknown", happening, attempt=abandoned, fenced=False)
-            await self.machine.fail(
-                flight,
-                "provider",
-                "The submit's answer was lost, and the generation was abandoned.",
-                maybe_charged=True,
-                fenced=False,
+            decided = await self.machine.commit(
+                flight, "unknown", happening, attempt=abandoned, fenced=False
             )
-        if self._driving:
-            self._runner.wake(generation.id)
-        else:
-            self.machine.flights.pop(generation.id, None)
+            if decided:
+                await self.machine.fail(
+                    flight,
+                    "provider",
+                    "The submit's answer was lost, and the generation was abandoned.",
+                    maybe_charged=True,
+                    fenced=False,
+                )
+        if not decided:
+            await self._look_again(generation.id)
+            phase = flight.generation.phase
+            raise _decided(generation, _ANSWERED if phase == "unknown" else f"it is {phase}")
+        await self._look_again(generation.id)
         return flight.generation
+
+    async def _look_again(self, generation_id: str) -> None:
+        """Have what the store has of a generation driven, by whoever drives."""
+        if not self._driving:
+            await self.store.make_due(generation_id)
+            return
+        flight = self.machine.flights.get(generation_id)
+        if flight is not None:
+            flight.stale = True
+        self._runner.wake(generation_id)
 
     async def receive_webhook(
         self, provider: str, headers: Mapping[str, str], body: bytes, token: str
@@ -529,6 +552,14 @@ class Engine:
             told = {"decision": "orphan", "provider_job_id": found.provider_job_id}
             await self.store.note(now, [Happening("resolved", told)])
         return True
+
+
+def _decided(generation: Generation, how: str) -> BoardsError:
+    return BoardsError(
+        f"It was decided meanwhile: {how}. Nothing was decided here.",
+        remedy=f"Look at it again: boards status {generation.id}",
+        generation_id=generation.id,
+    )
 
 
 def _known_job(attempt: Attempt, job: str) -> Attempt:

@@ -50,6 +50,7 @@ def begin(machine: "Machine", flight: "Flight") -> bool:
 
 
 def _start(machine: "Machine", flight: "Flight", hearing: "Coroutine[Any, Any, None]") -> None:
+    flight.leave()  # it may listen still, for a submit that was lost
     flight.heard_at = time.monotonic()
     flight.listener = asyncio.create_task(_listen(machine, flight, hearing))
 

@@ -140,15 +140,17 @@ class Machine:
 
     async def _read_again(self, flight: Flight) -> None:
         """Bring a flight to what the store has; what it heard, and listens to, is kept."""
+        flight.stale = False  # first: it may become so again while the store is read
         generation = await self.store.get(flight.generation.id)
         if generation is None:
             return
+        if generation.phase != flight.generation.phase == "unknown":  # somebody decided
+            flight.failures = flight.polls = flight.lookups = 0
         if generation.generator != flight.generation.generator:
             flight.go_elsewhere(self.compiled(generation.generator))
         canceling = generation.canceling or flight.generation.canceling
         flight.generation = evolve(generation, canceling=canceling)
         await self._remember_attempt(flight)
-        flight.stale = False
 
     def _failed(self, flight: Flight, error: Exception) -> None:
         """Tell who waits of what nobody expected."""
@@ -169,10 +171,15 @@ class Machine:
         Raises:
             BoardsError: Its generator is not installed any more, or has mistakes.
         """
+        flight = await self.look_at(generation)
+        self.flights[generation.id] = flight
+        return flight
+
+    async def look_at(self, generation: Generation) -> Flight:
+        """A flight that nobody drives: see :meth:`board`."""
         flight = Flight(generation, self.compiled(generation.generator), addresses=self.addresses)
         if generation.phase != "queued":
             await self._remember_attempt(flight)
-        self.flights[generation.id] = flight
         return flight
 
     async def _remember_attempt(self, flight: Flight) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from boards.engine.flight import Flight
     from boards.engine.machine import Machine
 
-__all__ = ["look", "lost"]
+__all__ = ["known", "look", "lost"]
 
 _log = Logger("boards.engine")
 
@@ -40,16 +40,16 @@ async def lost(machine: "Machine", flight: "Flight", attempt: Attempt, reason: s
     Where it cannot be found, the generation is ``unknown``: a live state, shown, never repeated.
     """
     flight.attempt = attempt
-    told = [one for one in await machine.store.attempts(attempt.generation_id) if _known(one)]
-    if told and told[-1].number == attempt.number:  # a webhook was faster than the answer
-        happening = _resolved("webhook", told[-1])
-        return await committed(machine, flight, told[-1], None, happening)
+    if (told := await _called(machine, attempt)) is not None:
+        return await committed(machine, flight, told, None, _resolved("webhook", told))
     jobs = await _unclaimed(machine, flight)
     if jobs is not None and len(jobs) == 1:
         return await committed(machine, flight, accepted_as(attempt, jobs[0]), None)
     if jobs is not None and flight.lookups < len(_SOON):
         flight.lookups += 1
         return Again(time.time() + _SOON[flight.lookups - 1])
+    if (told := await _called(machine, attempt)) is not None:  # while it was looked for
+        return await committed(machine, flight, told, None, _resolved("webhook", told))
     flight.lookups = 0
     match flight.generation.on_ambiguous:
         case "resubmit":
@@ -72,6 +72,13 @@ async def lost(machine: "Machine", flight: "Flight", attempt: Attempt, reason: s
     )
     flight.look_at = next_look or 0.0
     return Done() if next_look is None else Again(next_look)
+
+
+async def _called(machine: "Machine", attempt: Attempt) -> Attempt | None:
+    """The attempt with its job, where a webhook was faster than the answer."""
+    attempts = await machine.store.attempts(attempt.generation_id)
+    kept = [one for one in attempts if one.number == attempt.number and known(one)]
+    return kept[-1] if kept else None
 
 
 async def _again(
@@ -101,7 +108,7 @@ async def look(machine: "Machine", flight: "Flight") -> Again | Done:
     flight.attempt = attempt = attempts[-1] if attempts else None
     if attempt is None:
         return Done()
-    if _known(attempt):
+    if known(attempt):
         # A former owner was slow, and kept the answer when it came after all.
         happening = _resolved("answered", attempt)
         outcome = await committed(machine, flight, attempt, None, happening)
@@ -123,7 +130,8 @@ async def look(machine: "Machine", flight: "Flight") -> Again | Done:
     return Again(flight.look_at)
 
 
-def _known(attempt: Attempt) -> bool:
+def known(attempt: Attempt) -> bool:
+    """Whether the job of an attempt is known: nothing is left to be decided."""
     return attempt.outcome == "accepted" and attempt.job is not None
 
 

@@ -130,6 +130,11 @@ class ProviderClient:
         secrets = [self._settings.secret(name) for name in variables]
         return hashlib.sha256(json.dumps([addresses, secrets]).encode()).hexdigest()
 
+    @property
+    def has_hidden_secrets(self) -> bool:
+        """Whether an adapter asked for secrets that :attr:`account` knows nothing of."""
+        return self._variables != _secret_variables(self.spec)
+
     def scrub(self, text: str) -> str:
         """A text without the provider's secrets."""
         return self._scrubber.text(text)

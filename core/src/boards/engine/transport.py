@@ -175,6 +175,8 @@ class _NotedRequest(aiohttp.ClientRequest):
     """Notes when it begins to be sent. Trace hooks would tell it, too, at ten times the price."""
 
     async def send(self, conn: Any) -> aiohttp.ClientResponse:
+        if conn.protocol.should_close:  # it said more than it was asked: that is no reply to this
+            raise aiohttp.ClientConnectionError("the connection said something unasked")
         _sending.get().sent = True
         return await super().send(conn)
 

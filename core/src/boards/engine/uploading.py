@@ -82,7 +82,7 @@ class Uploads:
                 return found
             task = self._under_way.get(key)  # of another, who looked at the same time
         if task is None:
-            task = asyncio.create_task(_sent(kept, key, life, send, file))
+            task = asyncio.create_task(_sent(kept, client, key, life, send, file))
             self._under_way[key] = task
             task.add_done_callback(partial(self._over, key))
         else:
@@ -103,16 +103,19 @@ class Uploads:
         if not task.cancelled():
             task.exception()  # nobody may be left who looks
 
-    def committed(self, generation: Generation, _happenings: Sequence[Happening]) -> None:
+    def committed(self, generation: Generation, happenings: Sequence[Happening]) -> None:
         """Told by the store after each commit of this process.
 
-        What failed with an upload of before may have failed because that is gone: it is used no
-        more. The error need not say so, and an upload is cheap.
+        What failed with an upload of before, or went to another provider, may have done so because
+        that is gone: it is used no more. The error need not say so, and an upload is cheap.
         """
-        if not generation.final or generation.id not in self._taken:
+        if generation.id not in self._taken:
+            return
+        moved = any(one.type == "fallback" for one in happenings)
+        if not (moved or generation.final):
             return
         keys = self._taken.pop(generation.id)
-        if generation.phase == "failed" and self._kept is not None:
+        if (moved or generation.phase == "failed") and self._kept is not None:
             with contextlib.suppress(StoreError):  # it closes
                 self._kept.forget(keys)
 
@@ -124,10 +127,19 @@ class Uploads:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _sent(kept: UploadStore, key: UploadKey, life: float, send: _Send, file: FilePart) -> str:
-    """Upload a file, and keep where it is."""
+async def _sent(
+    kept: UploadStore,
+    client: "ProviderClient",
+    key: UploadKey,
+    life: float,
+    send: _Send,
+    file: FilePart,
+) -> str:
+    """Upload a file, and keep where it is, if it can be told whose it is there."""
     began = time.time()
     address = await send(file)
+    if client.has_hidden_secrets:
+        return address
     try:
         await kept.keep(key, address, at=began, until=began + _USED * life)
     except StoreError as error:  # the next file is uploaded again

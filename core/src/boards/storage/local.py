@@ -50,6 +50,9 @@ _RUN: Final = secrets.token_hex(4)
 
 _APPEND: Final = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
+_NO_FOLDER_WITHIN: Final = 2
+"""Links to a directory without another one in it, where the file system counts them."""
+
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT}
 _DENIED: Final = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -171,6 +174,9 @@ class LocalStorage:
                 with contextlib.suppress(FileNotFoundError):
                     if _abandoned(entry, now):
                         Path(entry.path).unlink()
+        for folder in _folders(self.root):
+            if folder.stat().st_nlink != _NO_FOLDER_WITHIN:
+                _lift(folder)
 
     def _name_temporary(self) -> Path:
         return self._temporary / f"{_HOST}-{os.getpid()}-{_RUN}-{secrets.token_hex(8)}"
@@ -405,6 +411,20 @@ def _blobs(folder: Path) -> list[Blob]:
                 facts = entry.stat()
                 blobs.append(Blob(entry.name, facts.st_size, match[1], stored_at=facts.st_mtime))
     return blobs
+
+
+def _lift(folder: Path) -> None:
+    """Move blobs to where they are looked for: they lay one directory deeper once."""
+    for leaf in _folders(folder):
+        # Another process may be doing the same.
+        with contextlib.suppress(FileNotFoundError):
+            for name in os.listdir(leaf):
+                if KEY.fullmatch(name):
+                    with contextlib.suppress(FileNotFoundError):
+                        (leaf / name).replace(folder / name)
+            _sync_directory(folder)
+            with contextlib.suppress(OSError):  # something else lies there
+                leaf.rmdir()
 
 
 def _abandoned(entry: os.DirEntry[str], now: float) -> bool:

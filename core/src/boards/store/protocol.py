@@ -119,6 +119,9 @@ class Store(Protocol):
     async def cas(self, change: Change) -> bool:
         """Apply a change if the phase is as expected (and the fence holds); False if not.
 
+        What was submitted is not queued again either if its last attempt was accepted, and its
+        job is known: somebody kept the answer meanwhile.
+
         A reservation and the look at its budgets are one with the change: however many are made
         at once, and by however many processes, no budget is exceeded by a reservation.
 

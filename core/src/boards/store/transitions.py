@@ -92,10 +92,13 @@ _MAKE_DUE: Final = """
 
 # An answer may be kept by a webhook's process while another gives the submit up: whichever comes
 # second makes the generation due, so that no crash between the two leaves it unknown.
-_DUE_IF_ANSWERED: Final = """
-    UPDATE generations SET due_at = ? WHERE id = ? AND phase = 'unknown' AND due_at IS NULL AND (
+_ANSWERED: Final = """(
         SELECT a.outcome = 'accepted' AND a.job IS NOT NULL FROM attempts a
         WHERE a.generation = generations.seq ORDER BY a.number DESC LIMIT 1)"""
+_DUE_IF_ANSWERED: Final = f"""
+    UPDATE generations SET due_at = ?
+    WHERE id = ? AND phase = 'unknown' AND due_at IS NULL AND {_ANSWERED}"""
+_IS_ANSWERED: Final = f"SELECT 1 FROM generations WHERE id = ? AND {_ANSWERED}"
 
 _GET: Final = f"SELECT {GENERATION_COLUMNS}, g.seq FROM generations g WHERE "
 
@@ -236,6 +239,7 @@ class Cas(Write):
     """
 
     __slots__ = (
+        "_again",
         "_attempt",
         "_epoch",
         "_events",
@@ -269,6 +273,7 @@ class Cas(Write):
         self._ledger = None if entry is None else LedgerRow.of(entry, attempt)
         self._attempt = None if attempt is None else _attempt_row(attempt)
         self._epoch = epoch
+        self._again = generation.phase == "queued" and expect in ("submitting", "unknown")
         live = not generation.final
         due_at = generation.due_at if live else None
         self._row = (
@@ -294,6 +299,8 @@ class Cas(Write):
         self.announced = None
         if self._epoch is not None and self._epoch != transaction.epoch:
             return False
+        if self._again and self._is_answered(transaction):
+            return False
         if (exceeded := self._exceeded(transaction)) is not None:
             return exceeded
         updated = transaction.cursor.execute(_UPDATE, self._row).fetchone()
@@ -318,6 +325,11 @@ class Cas(Write):
             generation = evolve(generation, canceling=True, due_at=due_at)
         self.announced = generation
         return True
+
+    def _is_answered(self, transaction: Transaction) -> bool:
+        """Whether the job of the last attempt is known: to submit again would pay twice."""
+        found = transaction.cursor.execute(_IS_ANSWERED, (self._generation.id,))
+        return found.fetchone() is not None
 
     def _exceeded(self, transaction: Transaction) -> BudgetError | None:
         entry = None if self._ledger is None else self._ledger.entry

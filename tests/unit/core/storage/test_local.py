@@ -151,6 +151,25 @@ async def test_a_directory_deleted_by_hand_is_made_again(storage: LocalStorage) 
     assert await content(storage, blob.key) == b"again"
 
 
+async def test_blobs_of_two_levels_of_directories_get_their_place(tmp_path: Path) -> None:
+    """They were kept so before; what else lies there stays, and a second look finds nothing."""
+    storage = LocalStorage(tmp_path / "artifacts")
+    await storage.open()
+    blob = await put(storage, b"x")
+    await storage.close()
+    path = storage.path(blob.key)
+    older = path.parent / blob.key[2:4]
+    older.mkdir()
+    path.rename(older / path.name)
+    (older / "note.txt").write_text("mine")
+    for _ in range(2):
+        await storage.open()
+        assert await content(storage, blob.key) == b"x"
+        assert [one.key async for one in storage.list()] == [blob.key]
+        await storage.close()
+    assert [one.name for one in older.iterdir()] == ["note.txt"]
+
+
 async def test_a_truncated_file_is_replaced(storage: LocalStorage) -> None:
     """Equal bytes that are written again mend it."""
     blob = await put(storage, b"whole")

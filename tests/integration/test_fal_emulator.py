@@ -30,7 +30,7 @@ from boards.testing.emulators.server import Knobs, load, running
 
 FAST = Knobs(queue_seconds=0.06, run_seconds=0.12)
 INSTANT = Knobs(queue_seconds=0.0, run_seconds=0.0)
-SEEN = Knobs(queue_seconds=0.3, run_seconds=0.4)
+SEEN = Knobs(queue_seconds=0.3, run_seconds=1.0)
 SLOW = Knobs(queue_seconds=30.0, run_seconds=30.0)
 FLUX = "fal-ai/flux/dev"
 PIXEL = (

@@ -22,7 +22,10 @@ from boards.events import (
     schema,
 )
 
-SOURCES = sorted(Path(boards.__file__).parent.rglob("*.py"))
+# The wheel has the template of plugins, too, whose files are no Python yet.
+SOURCES = sorted(
+    path for path in Path(boards.__file__).parent.rglob("*.py") if "{{" not in str(path)
+)
 VALID = jsonschema_rs.validator_for(schema())
 
 SHAPES = {"artifact": "artifact.as_dict()"}

@@ -21,8 +21,8 @@ DISTRIBUTIONS = {
     nox.project.load_toml(path)["project"]["name"]: path.parent
     for path in (CORE / "pyproject.toml", *sorted(ROOT.glob("plugins/*/pyproject.toml")))
 }
-# Many tests wait for an emulated job: one worker more than there are cores.
-PARALLEL = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal")
+# Many tests wait for an emulated job: two workers more than there are cores.
+PARALLEL = ("-n", str((os.cpu_count() or 1) + 2), "--dist", "worksteal")
 WHEELS = ROOT / "build" / "wheels"
 TYPESCRIPT = "typescript@>=5"
 BUILT: dict[str, Path] = {}
@@ -169,6 +169,7 @@ def typing(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Run the examples of the documentation, then build it; every warning is an error."""
     install(session, "tests", "docs")
+    session.env["BOARDS_DOCS"] = "1"
     session.run("pytest", "tests/test_docs.py", *session.posargs)
     output = ROOT / "docs" / "_build"
     session.run("sphinx-build", "-n", "-W", "--keep-going", "-q", "-E", "docs", str(output))

@@ -453,6 +453,7 @@ async def test_the_signature_of_an_output_is_told_to_nobody(
     assert sinks.found_in(tmp_path / "nothing", [SIGNATURE]) == []
 
 
+@pytest.mark.parametrize("sinks", ["console"], indirect=True)  # the command logs as it does
 @pytest.mark.parametrize("answer", ["a refusal as JSON", "a page instead of a job", "a failure"])
 async def test_the_command_line(acme: Acme, sinks: Sinks, tmp_path: Path, answer: str) -> None:
     """Of a command that fails: both of its outputs, as text and as JSON."""

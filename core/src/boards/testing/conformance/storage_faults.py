@@ -63,6 +63,10 @@ async def abort_after_commit(subject: StorageSubject) -> None:
             await place.require_bytes(blob.key, data, "After an abort that followed the commit")
 
 
+_UNDER_WAY: Final = 0.25
+"""Seconds within which a request that was canceled on its way comes to its end, if ever."""
+
+
 @CHECKS.add("canceled", seconds=120)
 async def canceled(subject: StorageSubject) -> None:
     """A write or commit that is canceled leaves nothing visible, or the whole."""
@@ -81,6 +85,7 @@ async def canceled(subject: StorageSubject) -> None:
             task.cancel()
             await asyncio.wait([task])
             await writer.abort()
+            await asyncio.sleep(_UNDER_WAY)
             if await place.storage.stat(key_of(data)) is None:
                 await place.require_gone(data, "After a write was canceled")
             else:

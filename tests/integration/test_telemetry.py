@@ -199,6 +199,43 @@ async def test_a_generation_that_moves_to_another_process_has_two_traces(
     assert sum(p.value for p in collected.figures()["boards.generations.in_flight"]) == 0
 
 
+async def test_what_is_committed_while_a_process_leaves_begins_no_trace(
+    open_boards: Open, acme: Acme, collected: Collected
+) -> None:
+    """Whoever goes on has it; a trace that nobody ends would count as under way for ever."""
+    acme.polls_needed = 1_000
+    async with open_boards() as boards:
+        generation = await boards.submit("acme/draw", prompt="a cat")
+        while acme.counts["poll"] < 1:
+            await asyncio.sleep(0.01)
+        engine = boards._engine
+        assert engine is not None
+        telemetry = engine._telemetry
+        assert telemetry is not None
+        current = await boards.get(generation.id)
+    telemetry.committed(current, ())
+    assert sum(p.value for p in collected.figures()["boards.generations.in_flight"]) == 0
+
+
+async def test_an_end_that_comes_by_a_decision_is_a_trace_too(
+    open_boards: Open, acme: Acme, collected: Collected
+) -> None:
+    """Nothing was driven here before it: the unknown one was left by another process."""
+    acme.answers["submit"] = drop
+    async with open_boards() as boards:
+        generation = await boards.submit("acme/draw", prompt="a cat")
+        assert (await boards.wait(generation.id)).phase == "unknown"
+    collected.exporter.clear()
+    collected.figures()
+    async with open_boards() as boards:
+        await boards.resolve(generation.id)
+        figures = collected.figures()
+        assert by(figures["boards.generations"], "boards.outcome") == {"failed": 1}
+        assert sum(p.value for p in figures["boards.generations.in_flight"]) == 0
+    (root,) = collected.spans()["boards.generation"]
+    assert (root.attributes or {})["boards.outcome"] == "failed"
+
+
 async def test_a_process_that_only_submits_leaves_the_trace_to_the_driver(
     open_boards: Open, collected: Collected
 ) -> None:

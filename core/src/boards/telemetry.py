@@ -80,6 +80,7 @@ class Telemetry:
     def __init__(self) -> None:
         self._tracer = trace.get_tracer("boards")
         self._live: dict[str, _Trace] = {}
+        self._closed = False
         meter = metrics.get_meter("boards")
         self._ended = meter.create_counter(
             "boards.generations", "{generation}", "Generations that ended, by outcome."
@@ -137,16 +138,21 @@ class Telemetry:
         )
         known = _Trace(root, root, generation.phase, {})
         self._name(known, generation)
-        self._begin_phase(known, generation.phase)
+        if not generation.final:
+            self._begin_phase(known, generation.phase)
         self._live[generation.id] = known
         self._in_flight.add(1, known.of)
 
     def committed(self, generation: "Generation", happenings: "Sequence[Happening]") -> None:
         """Told by the store after each commit of a process that drives."""
+        if self._closed:
+            return  # the last commits of a process that leaves are those of whoever goes on
         known = self._live.get(generation.id)
         if known is None:
             if generation.phase == "queued":
                 return  # whoever created it begins it, within its own span
+            if generation.final and all(one.type != generation.phase for one in happenings):
+                return  # its end was told before: a late answer, an orphan
             self.begin(generation, Context())
             known = self._live[generation.id]
         for one in happenings:
@@ -161,10 +167,10 @@ class Telemetry:
             self._in_flight.add(1, known.of)
         if generation.phase != known.phase:
             self._end_phase(known)
-            if generation.final:
-                self._end(known, generation)
-            else:
+            if not generation.final:
                 self._begin_phase(known, generation.phase)
+        if generation.final:
+            self._end(known, generation)
 
     def attempted(
         self, generation: "Generation", before: "Attempt | None", attempt: "Attempt"
@@ -176,6 +182,7 @@ class Telemetry:
 
     def close(self) -> None:
         """Nothing more is watched here: what is under way, another process goes on with."""
+        self._closed = True
         for known in self._live.values():
             self._end_phase(known)
             known.root.set_attribute("boards.left", True)

@@ -363,16 +363,10 @@ class ProviderClient:
             self.gate.observe(reply.status, reply.headers)
         try:
             body = _decode(reply, content, accept, self.scrub)
-            if self._scrubber.may_be_in(content):
-                body = self.clean(body)
+            return self._reply_value(reply, body, content)
         except RecursionError:
             told: dict[str, Any] = {"status": reply.status, "header": reply.headers, "body": ""}
             raise UnreadableReplyError(told, "the reply is nested too deeply") from None
-        return {
-            "status": reply.status,
-            "header": self._scrubber.texts(reply.headers),
-            "body": body,
-        }
 
     async def stream(self, rendered: Rendered) -> AsyncIterator[ReplyValue]:
         """Server-sent events whose data is JSON, each as a reply.
@@ -392,14 +386,15 @@ class ProviderClient:
             media = reply.headers.get("content-type", "").partition(";")[0].strip()
             if reply.status >= 300 or media != "text/event-stream":
                 content = await reply.read(MAX_REPLY)
-                yield self._reply_value(reply, _decode(reply, content, rendered.accept, self.scrub))
+                body = _decode(reply, content, rendered.accept, self.scrub)
+                yield self._reply_value(reply, body, content)
                 return
             async for data in sse.data_of(unsilent(reply.chunks(), silence)):
                 try:
                     body = json.loads(data)
                 except (ValueError, RecursionError):
                     continue  # [DONE], and tokens of a text
-                yield self._reply_value(reply, body)
+                yield self._reply_value(reply, body, data.encode())
         finally:
             await reply.close()
 
@@ -414,11 +409,13 @@ class ProviderClient:
         self.url(evolve(rendered, url=_http_of(url), base=None))
         return _CleanSocket(await self._transport.connect(url, rendered.timeout), self.clean)
 
-    def _reply_value(self, reply: Reply, body: Any) -> dict[str, Any]:
+    def _reply_value(self, reply: Reply, body: Any, content: bytes) -> dict[str, Any]:
+        """A reply without the provider's secrets; most have none in their bytes."""
+        scrubber = self._scrubber
         return {
             "status": reply.status,
-            "header": self.clean(reply.headers),
-            "body": self.clean(body),
+            "header": scrubber.texts(reply.headers),
+            "body": scrubber.value(body) if scrubber.may_be_in(content) else body,
         }
 
 

@@ -21,8 +21,8 @@ DISTRIBUTIONS = {
     nox.project.load_toml(path)["project"]["name"]: path.parent
     for path in (CORE / "pyproject.toml", *sorted(ROOT.glob("plugins/*/pyproject.toml")))
 }
-# Many tests wait for an emulated job: two workers more than there are cores.
-PARALLEL = ("-n", str((os.cpu_count() or 1) + 2), "--dist", "worksteal")
+# Many tests wait for an emulated job: three workers more than there are cores.
+PARALLEL = ("-n", str((os.cpu_count() or 1) + 3), "--dist", "worksteal")
 WHEELS = ROOT / "build" / "wheels"
 TYPESCRIPT = "typescript@>=5"
 BUILT: dict[str, Path] = {}
@@ -67,6 +67,8 @@ def install(session: nox.Session, *groups: str) -> None:
     """Install the wheels as a user would, and dependency groups beside them."""
     build_wheels(session)
     session.install(*wheels("[emulators,httpx]"), *group(*groups))
+    # Hundreds of processes begin in the tests: each would compile all that it imports.
+    session.env["PYTHONDONTWRITEBYTECODE"] = None
 
 
 @nox.session

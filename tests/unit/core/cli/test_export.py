@@ -15,11 +15,13 @@ from boards.spec.writing import file_document, to_yaml
 
 Cli = Callable[..., Any]
 
-GENERATORS = [one.id for one in Boards(environment={}).generators()]
+INSTALLED = Boards(environment={}).generators()
+ONE_OF_EACH = {(one.provider, one.artifact_type): one.id for one in INSTALLED}
+"""A generator for each kind of artifact of each provider; all of them are in test_round_trips."""
 
 
-@pytest.mark.parametrize("name", GENERATORS)
-def test_every_installed_generator_goes_to_python_and_back(
+@pytest.mark.parametrize("name", ONE_OF_EACH.values())
+def test_an_installed_generator_goes_to_python_and_back(
     cli: Cli, tmp_path: Path, name: str
 ) -> None:
     """Its YAML is that of its Python; the Python of that is the same again."""
@@ -41,7 +43,7 @@ def test_every_installed_generator_goes_to_python_and_back(
 
 def test_both_plugins_are_installed() -> None:
     """So the test above has something to say."""
-    assert len([one for one in GENERATORS if one.startswith(("fal/", "replicate/"))]) >= 51
+    assert len([one for one in INSTALLED if one.id.startswith(("fal/", "replicate/"))]) >= 51
 
 
 def test_yaml_is_the_default_and_json_wraps_it(cli: Cli) -> None:

@@ -51,7 +51,7 @@ IN_PYTHON = [
 PLACE = Place(Source("test"))
 thorough = settings(
     deadline=None,
-    max_examples=25,
+    max_examples=settings.default.max_examples // 5,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 

@@ -104,10 +104,14 @@ def add_generation(
 def retries_to_logging() -> None:
     """Have stamina tell of retries through ``logging``, unless the host configured structlog.
 
-    By default it would print them to standard output, because structlog is installed.
+    By default it would print them to standard output, because structlog is installed. Where nobody
+    listens, ``logging`` would print the bare name of the event: that tells nobody anything.
     """
     import structlog  # noqa: PLC0415  # see above
     from stamina import instrumentation  # noqa: PLC0415
 
     if not structlog.is_configured():
         instrumentation.set_on_retry_hooks([instrumentation.LoggingOnRetryHook])
+        stamina = logging.getLogger("stamina")
+        if not stamina.handlers:
+            stamina.addHandler(logging.NullHandler())

@@ -3,6 +3,7 @@
 import logging
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
@@ -81,3 +82,21 @@ def test_what_is_no_level_is_no_method() -> None:
     """A misspelt call fails where it is written."""
     with pytest.raises(AttributeError):
         Logger("boards.test").warn_about("x")
+
+
+def test_a_retry_that_nobody_listens_to_prints_nothing() -> None:
+    """The bare name of stamina's event would tell a user of the command line nothing."""
+    program = """
+        import stamina
+        from boards.logs import retries_to_logging
+
+        retries_to_logging()
+        for attempt in stamina.retry_context(on=ValueError, attempts=2, wait_initial=0):
+            with attempt:
+                if attempt.num == 1:
+                    raise ValueError
+    """
+    ran = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout + ran.stderr == ""

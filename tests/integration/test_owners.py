@@ -291,6 +291,22 @@ async def test_a_job_of_another_is_no_result(acme: Acme, open_boards: Open, auth
         assert (await bob.wait(his.id)).status == "succeeded"
 
 
+async def test_a_job_is_the_result_of_one(acme: Acme, open_boards: Open) -> None:
+    """Of two decisions for one job, at once, one counts; the other generation stays unknown."""
+    acme.answers["submit"] = drop
+    acme.jobs["job-9"] = {"id": "job-9", "status": "queued", "polls": 0, "input": {}}
+    async with open_boards() as boards:
+        lost = [await boards.submit("acme/draw", prompt="a") for _ in range(2)]
+        for one in lost:
+            assert (await boards.wait(one.id)).phase == "unknown"
+        told = await asyncio.gather(
+            *(boards.resolve(one.id, job="job-9") for one in lost), return_exceptions=True
+        )
+        assert sorted(type(one).__name__ for one in told) == ["ClaimedError", "Generation"]
+        phases = [(await boards.get(one.id)).phase for one in lost]
+        assert phases.count("unknown") == 1
+
+
 async def test_runs_are_an_owners_own(acme: Acme, open_boards: Open, auth: Tokens) -> None:
     """And so are the generations of their steps."""
     pipeline = Pipeline("two", inputs={"idea": str})

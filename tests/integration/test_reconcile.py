@@ -1,5 +1,6 @@
 """Submits whose reply was lost: found again at the provider, or left unknown."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -50,6 +51,32 @@ async def test_a_job_that_another_generation_has_is_no_match(
         first = await boards.generate("draw", prompt="a cat")
         second = await boards.generate("draw", prompt="a cat")
     assert [first.provider_job_id, second.provider_job_id] == ["job-1", "job-2"]
+
+
+async def test_a_job_is_found_once_however_many_look(
+    acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two lost submits of one input, one of which never arrived, both see its only job."""
+    monkeypatch.setattr("boards.engine.recovering._SOON", (0.01,))
+    submit, listed = acme.submit, acme.list
+    both = asyncio.Barrier(2)
+
+    async def lose(request: web.Request) -> web.StreamResponse:
+        if not acme.jobs:
+            await submit(request)
+        return await drop(request)
+
+    async def at_once(request: web.Request) -> web.StreamResponse:
+        if acme.counts["list"] <= 2:
+            await both.wait()
+        return await listed(request)
+
+    acme.answers |= {"submit": lose, "list": at_once}
+    async with open_boards(provider={"reconcile": RECONCILE}) as boards:
+        begun = [await boards.submit("draw", prompt="a cat") for _ in range(2)]
+        ended = await asyncio.gather(*(boards.wait(one.id) for one in begun))
+    assert sorted(one.phase for one in ended) == ["succeeded", "unknown"]
+    assert {one.provider_job_id for one in ended} == {"job-1", None}
 
 
 async def test_two_matches_prove_nothing(

@@ -19,6 +19,7 @@ __all__ = [
     "AuthError",
     "BoardsError",
     "BudgetError",
+    "ClaimedError",
     "ConflictError",
     "Failure",
     "GenerationCanceledError",
@@ -283,6 +284,12 @@ class BudgetError(BoardsError):
     """A budget has no room for the price of an attempt; nothing was sent."""
 
     kind = "budget"
+
+
+class ClaimedError(BoardsError):
+    """A provider's job is another generation's already; nothing was committed."""
+
+    kind = "conflict"
 
 
 class StorageError(BoardsError):

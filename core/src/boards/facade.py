@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final, cast, overload
 
 from boards.budgets import GROUPINGS
 from boards.errors import (
-    BoardsError,
     GenerationCanceledError,
     GenerationFailedError,
     GenerationUnresolvedError,
@@ -260,17 +259,10 @@ class Facade:
 
         Raises:
             NotFoundError: There is no such generation.
-            BoardsError: It is not ``unknown``, or the job is another generation's.
+            BoardsError: It is not ``unknown``.
+            ClaimedError: The job is another generation's, whose outputs would become this one's.
         """
         generation = await self.get(generation_id)
-        # Another's outputs would become this generation's, whoever paid for them.
-        other = job if job != generation.provider_job_id else None
-        if other and await self._running.store.claimed(generation.provider, [other]):
-            raise BoardsError(
-                f"The job {other} is another generation's: nothing was decided.",
-                remedy="Look at the provider for the job that was submitted at that time.",
-                generation_id=generation.id,
-            )
         return await self._running.resolve(generation, job=job, resubmit=resubmit)
 
     # Pipelines

@@ -47,6 +47,7 @@ async def committed(
     attempt: Attempt,
     reply: ReplyValue | None,
     *happenings: Happening,
+    claims: bool = False,
 ) -> Again | Done:
     """Commit the provider's job id, whatever it takes; then see what the reply already tells.
 
@@ -56,6 +57,10 @@ async def committed(
         attempt: Accepted, with its job.
         reply: The submit's; None where it was lost.
         happenings: What else is to be told, before ``submitted``.
+        claims: The job was found, and must be no other generation's.
+
+    Raises:
+        ClaimedError: It is.
     """
     compiled = flight.compiled
     now = time.time()
@@ -70,6 +75,7 @@ async def committed(
         attempt,
         *happenings,
         Happening("submitted", {"provider_job_id": attempt.provider_job_id}),
+        claims=claims,
         provider_job_id=attempt.provider_job_id,
         submitted_at=now,
         progress=Progress("running" if status != "queued" else "queued"),

@@ -379,6 +379,7 @@ class Engine:
         Raises:
             BoardsError: It is not unknown, or not any more; or the id alone does not lead to the
                 job.
+            ClaimedError: The job is another generation's.
         """
         if generation.phase != "unknown":
             raise BoardsError(
@@ -402,7 +403,7 @@ class Engine:
                     generation_id=generation.id,
                 )
             decided = await self.machine.commit(
-                flight, "waiting", happening, attempt=found, fenced=False,
+                flight, "waiting", happening, attempt=found, fenced=False, claims=True,
                 provider_job_id=job, submitted_at=time.time(), due_at=time.time(),
             )  # fmt: skip
         elif resubmit:

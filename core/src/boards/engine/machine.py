@@ -236,11 +236,13 @@ class Machine:
         *happenings: Happening,
         attempt: Attempt | None = None,
         fenced: bool = True,
+        claims: bool = False,
         **changes: Any,
     ) -> bool:
         """One transition of a flight, durable when this returns; False if it was elsewhere.
 
-        Only the process that drives may make one that is ``fenced``.
+        Only the process that drives may make one that is ``fenced``. One that ``claims`` a job
+        raises :class:`boards.errors.ClaimedError` where another generation has it.
         """
         before = flight.generation
         if flight.told is not None:
@@ -250,7 +252,9 @@ class Machine:
         moved = after.generator != before.generator
         told = self._told(flight, happenings)
         applied = await self.store.cas(
-            Change(before.phase, after, told, attempt, entry, moved=moved, fenced=fenced)
+            Change(
+                before.phase, after, told, attempt, entry, moved=moved, claims=claims, fenced=fenced
+            )
         )
         if applied:
             flight.generation = evolve(

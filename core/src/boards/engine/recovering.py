@@ -4,6 +4,7 @@ First at once, while the caller waits; then, as ``unknown``, less and less often
 bring the answer at any time, and a person may decide.
 """
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +12,7 @@ from attrs import evolve
 
 from boards.engine.accepting import accepted_as, committed, identified
 from boards.engine.rest import TRANSPORT_ERRORS
-from boards.errors import BoardsError, ProviderError, UnavailableError
+from boards.errors import BoardsError, ClaimedError, ProviderError, UnavailableError
 from boards.events import Happening
 from boards.generations import Attempt
 from boards.logs import Logger, traceback_of
@@ -44,7 +45,9 @@ async def lost(machine: "Machine", flight: "Flight", attempt: Attempt, reason: s
         return await committed(machine, flight, told, None, _resolved("webhook", told))
     jobs = await _unclaimed(machine, flight)
     if jobs is not None and len(jobs) == 1:
-        return await committed(machine, flight, accepted_as(attempt, jobs[0]), None)
+        with contextlib.suppress(ClaimedError):  # another generation was faster
+            found = accepted_as(attempt, jobs[0])
+            return await committed(machine, flight, found, None, claims=True)
     if jobs is not None and flight.lookups < len(_SOON):
         flight.lookups += 1
         return Again(time.time() + _SOON[flight.lookups - 1])
@@ -121,7 +124,8 @@ async def look(machine: "Machine", flight: "Flight") -> Again | Done:
     if len(jobs) == 1:
         found = accepted_as(attempt, jobs[0])
         happening = _resolved("reconciled", found)
-        return await committed(machine, flight, found, None, happening)
+        with contextlib.suppress(ClaimedError):
+            return await committed(machine, flight, found, None, happening, claims=True)
     flight.lookups += 1
     if flight.lookups >= len(_LATER):
         await machine.commit(flight, "unknown")  # it is not due any more

@@ -31,6 +31,7 @@ class Change:
             earlier one settled or released. An attempt that is not reserved any more stays as
             it is.
         moved: It went to another generator of another provider, with the input for that one.
+        claims: Its job was found, not begun: it must be no other generation's.
         fenced: Apply only while this process owns the store: a driver's writes are fenced by
             the owner's epoch, so that two owners cannot both submit.
     """
@@ -41,6 +42,7 @@ class Change:
     attempt: Attempt | None = None
     entry: Entry | None = None
     moved: bool = False
+    claims: bool = False
     fenced: bool = True
 
 
@@ -127,6 +129,8 @@ class Store(Protocol):
 
         Raises:
             BudgetError: A budget has no room for what is to be reserved; nothing was applied.
+            ClaimedError: The job is another generation's; nothing was applied. Whether it is, is
+                seen in the same transaction: of two that claim one job, one gets it.
         """
 
     async def check_budgets(self, reserve: Reserve, owner: str) -> None:

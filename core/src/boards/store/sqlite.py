@@ -16,7 +16,7 @@ from attrs import evolve
 
 from boards.artifacts import KEY, REFERENCE_PREFIX
 from boards.budgets import CostGroup, Grouping, Reserve
-from boards.errors import BudgetError, ConflictError, StoreError
+from boards.errors import BoardsError, BudgetError, ClaimedError, ConflictError, StoreError
 from boards.events import Event, Happening
 from boards.generations import PHASES, Attempt, Generation
 from boards.lineage import Source
@@ -181,6 +181,7 @@ class SQLiteStore:
 
         Raises:
             BudgetError: A budget has no room for what is to be reserved; nothing was applied.
+            ClaimedError: The job is another generation's; nothing was applied.
         """
         if change.fenced and not self._epoch:
             return False
@@ -193,9 +194,10 @@ class SQLiteStore:
             fence,
             change.entry,
             moved=change.moved,
+            claims=change.claims,
         )
-        applied: bool | BudgetError = await self._commit(write)
-        if isinstance(applied, BudgetError):
+        applied: bool | BudgetError | ClaimedError = await self._commit(write)
+        if isinstance(applied, BoardsError):
             raise applied
         if not applied and fence is not None:
             await self._look_for_another_owner(fence)

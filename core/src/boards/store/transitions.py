@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 from attrs import evolve
 
 from boards.budgets import Entry, Reserve
-from boards.errors import BudgetError, ConflictError, StoreError
+from boards.errors import BudgetError, ClaimedError, ConflictError, StoreError
 from boards.events import Happening
 from boards.generations import Attempt, Generation, Phase
 from boards.lineage import Source
@@ -99,6 +99,9 @@ _DUE_IF_ANSWERED: Final = f"""
     UPDATE generations SET due_at = ?
     WHERE id = ? AND phase = 'unknown' AND due_at IS NULL AND {_ANSWERED}"""
 _IS_ANSWERED: Final = f"SELECT 1 FROM generations WHERE id = ? AND {_ANSWERED}"
+
+_TAKEN: Final = """
+    SELECT 1 FROM generations WHERE provider = ? AND provider_job_id = ? AND id <> ?"""
 
 _GET: Final = f"SELECT {GENERATION_COLUMNS}, g.seq FROM generations g WHERE "
 
@@ -236,11 +239,13 @@ class Cas(Write):
         epoch: The epoch that the database must be at; None for a write that is not fenced.
         moved: It went to another generator: that, and its input, are written too.
         entry: What the ledger notes of it.
+        claims: Its job was found, not begun: it must be no other generation's.
     """
 
     __slots__ = (
         "_again",
         "_attempt",
+        "_claims",
         "_epoch",
         "_events",
         "_generation",
@@ -262,11 +267,13 @@ class Cas(Write):
         entry: Entry | None = None,
         *,
         moved: bool = False,
+        claims: bool = False,
     ) -> None:
         super().__init__()
         self.announced: Generation | None = None
         self.happenings = happenings
         self._generation = generation
+        self._claims = claims
         self._events = _event_rows(happenings)
         self._moved_input = encode(generation.input) if moved else None
         self._made = made_rows(generation) if generation.phase == "succeeded" else None
@@ -291,16 +298,24 @@ class Cas(Write):
             expect,
         )
 
-    def apply(self, transaction: Transaction) -> bool | BudgetError:
+    def apply(self, transaction: Transaction) -> bool | BudgetError | ClaimedError:
         """Update the row and insert what belongs to it; False if the row is not as expected.
 
-        A budget without room is returned, not raised: it must not undo its neighbours.
+        A budget without room, and a job that another generation has, are returned, not raised:
+        they must not undo the neighbours.
         """
         self.announced = None
         if self._epoch is not None and self._epoch != transaction.epoch:
             return False
         if self._again and self._is_answered(transaction):
             return False
+        if self._claims and self._is_taken(transaction):
+            return ClaimedError(
+                f"The job {self._generation.provider_job_id} is another generation's: nothing was"
+                " decided.",
+                remedy="Look at the provider for the job that was submitted at that time.",
+                generation_id=self._generation.id,
+            )
         if (exceeded := self._exceeded(transaction)) is not None:
             return exceeded
         updated = transaction.cursor.execute(_UPDATE, self._row).fetchone()
@@ -330,6 +345,12 @@ class Cas(Write):
         """Whether the job of the last attempt is known: to submit again would pay twice."""
         found = transaction.cursor.execute(_IS_ANSWERED, (self._generation.id,))
         return found.fetchone() is not None
+
+    def _is_taken(self, transaction: Transaction) -> bool:
+        """Whether another generation has the job: its outputs would become this one's."""
+        generation = self._generation
+        job = (generation.provider, generation.provider_job_id, generation.id)
+        return transaction.cursor.execute(_TAKEN, job).fetchone() is not None
 
     def _exceeded(self, transaction: Transaction) -> BudgetError | None:
         entry = None if self._ledger is None else self._ledger.entry

@@ -46,10 +46,13 @@ def switch_off(home: Path, distributions: Iterable[str]) -> None:
         SettingsError: The file cannot be read.
         OSError: It cannot be written; it is as it was.
     """
-    off = set(map(canonical, read_switches(home)))
-    new = [name for name in distributions if canonical(name) not in off]
-    if new:
-        _write(home, [*(_lines(switches_path(home)) or [_HEADING]), *new])
+    from boards.textfiles import alone_in  # noqa: PLC0415  # reading does without
+
+    with alone_in(home):
+        off = set(map(canonical, read_switches(home)))
+        new = [name for name in distributions if canonical(name) not in off]
+        if new:
+            _write(home, [*(_lines(switches_path(home)) or [_HEADING]), *new])
 
 
 def switch_on(home: Path, distributions: Iterable[str]) -> None:
@@ -59,11 +62,14 @@ def switch_on(home: Path, distributions: Iterable[str]) -> None:
         SettingsError: The file cannot be read.
         OSError: It cannot be written; it is as it was.
     """
+    from boards.textfiles import alone_in  # noqa: PLC0415  # reading does without
+
     on = set(map(canonical, distributions))
-    lines = _lines(switches_path(home))
-    kept = [one for one in lines if canonical(one.partition("#")[0].strip()) not in on]
-    if kept != lines:
-        _write(home, kept)
+    with alone_in(home):
+        lines = _lines(switches_path(home))
+        kept = [one for one in lines if canonical(one.partition("#")[0].strip()) not in on]
+        if kept != lines:
+            _write(home, kept)
 
 
 def _lines(path: Path) -> list[str]:
@@ -78,6 +84,6 @@ def _lines(path: Path) -> list[str]:
 
 
 def _write(home: Path, lines: list[str]) -> None:
-    from boards.textfiles import replace_text  # noqa: PLC0415 - reading does without
+    from boards.textfiles import replace_text  # noqa: PLC0415  # reading does without
 
     replace_text(switches_path(home), "".join(f"{line}\n" for line in lines))

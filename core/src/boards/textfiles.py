@@ -1,10 +1,13 @@
 """Text files written as a whole or not at all."""
 
+import contextlib
 import os
+import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["replace_text"]
+__all__ = ["alone_in", "replace_text"]
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -30,6 +33,33 @@ def replace_text(path: Path, text: str) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def alone_in(directory: Path) -> Iterator[None]:
+    """Keep others out who read a file of a directory in order to change it; wait for them.
+
+    Only those who ask for the same; on Windows nobody. A process that dies lets others in.
+
+    Args:
+        directory: It is made.
+
+    Raises:
+        OSError: It cannot be made or opened.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl  # noqa: PLC0415  # not there on Windows
+
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _mode(path: Path) -> int:

@@ -1,5 +1,7 @@
 """Plugins that are switched off for good: a text file in the home, beside the settings."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,6 +56,21 @@ def test_a_damaged_file_is_told(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(SettingsError, match=r"plugins-disabled\.txt") as caught:
         disabled(tmp_path)
     assert "Mend the" in caught.value.remedy
+
+
+def test_of_two_at_once_none_is_lost(tmp_path: Path) -> None:
+    """Each process reads the file, changes a line and writes all of it: one after the other."""
+    code = (
+        "import sys; from pathlib import Path; from boards.switches import switch_off, switch_on\n"
+        "for number in range(40):\n"
+        "    switch_off(Path(sys.argv[1]), [f'{sys.argv[2]}-{number}'])\n"
+        "    if number % 2: switch_on(Path(sys.argv[1]), [f'{sys.argv[2]}-{number}'])\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    processes = [subprocess.Popen([*command, name]) for name in ("a", "b", "c")]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    even = {f"{name}-{number}" for name in "abc" for number in range(0, 40, 2)}
+    assert set(read_switches(tmp_path)) == even
 
 
 def test_a_crash_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

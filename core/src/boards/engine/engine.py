@@ -101,6 +101,7 @@ class Engine:
         self._follower: asyncio.Task[None] | None = None
         self._told_of_others: list[Callable[[], Awaitable[None]]] = []
         self._driving = False
+        self._taken_up = False
         self._wants_to_drive = False
         hooks = registry.hooks
         self._downloader = Downloader(self._transport, storage, limit=settings.max_output_bytes)
@@ -213,6 +214,7 @@ class Engine:
 
     async def _contend(self) -> None:
         """Try to become the owner; take up every live generation if so."""
+        self._taken_up = False  # until it is done: the store may fail half-way
         self._driving = await self.store.own()
         if self._driving:
             latest = time.time() + _LONGEST
@@ -221,6 +223,7 @@ class Engine:
                 if generation.phase != "unknown" or due is not None:
                     self._runner.enqueue(generation.id, at=due if due and due <= latest else 0.0)
             await self._tell_of_others()
+            self._taken_up = True
 
     async def _tell_of_others(self) -> None:
         for callback in self._told_of_others:
@@ -229,17 +232,21 @@ class Engine:
     async def _follow(self) -> None:
         """Look at what other processes wrote, and contend for the store while another owns it."""
         contended = time.monotonic()
+        behind = False
         while True:
             await asyncio.sleep(_FOLLOW)
             try:
                 now = time.monotonic()
                 if self._driving and not self.store.epoch:  # another process fenced this one off
                     self._driving, contended = False, 0.0
-                if self._wants_to_drive and not self._driving and now > contended + _CONTEND:
+                drives = self._driving and self._taken_up
+                if self._wants_to_drive and not drives and now > contended + _CONTEND:
                     contended = now
                     await self._contend()
-                if await self.store.changed_elsewhere():
+                if await self.store.changed_elsewhere() or behind:
+                    behind = True  # until it was caught up: nobody may write again
                     await self._catch_up()
+                    behind = False
             except StoreError as error:
                 _log.warning("the store cannot be followed", error=str(error))
             except Exception as error:  # a bug: others must be heard all the same

@@ -1,0 +1,61 @@
+"""What the process that drives hears of what others wrote."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from boards.errors import StoreError
+from boards.generations import Generation
+from tests.integration.acme import Acme
+from tests.integration.conftest import Open
+from tests.integration.test_engine_edges import ended, phase
+
+
+async def test_what_could_not_be_read_is_read_again(
+    acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that fails for a moment costs no news, even if nobody writes any more."""
+    async with open_boards() as worker, open_boards(drive=False) as other:
+        store = worker._running.store
+        due, failures = store.due, 0
+
+        async def broken(*given: Any) -> list[Generation]:
+            nonlocal failures
+            failures += 1
+            if failures < 3:
+                raise StoreError("The disk is away.")
+            return await due(*given)
+
+        monkeypatch.setattr(store, "due", broken)
+        generation = await other.submit("draw", prompt="a cat")
+        assert (await ended(other, generation)).phase == "succeeded"
+
+
+async def test_a_take_over_that_broke_off_is_finished(
+    acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database fails for a moment just as the next process becomes its owner."""
+    monkeypatch.setattr("boards.engine.engine._CONTEND", 0.05)
+    acme.polls_needed = 1_000_000
+    async with AsyncExitStack() as leaving:
+        worker = await leaving.enter_async_context(open_boards())
+        async with open_boards() as heir:
+            store = heir._running.store
+            live, failures = store.live, 0
+
+            async def broken() -> AsyncIterator[Generation]:
+                nonlocal failures
+                failures += 1
+                if failures < 3:
+                    raise StoreError("The disk is away.")
+                async for one in live():
+                    yield one
+
+            monkeypatch.setattr(store, "live", broken)
+            generation = await worker.submit("draw", prompt="a cat")
+            await phase(worker, generation, "waiting")
+            await leaving.aclose()
+            acme.polls_needed = 0
+            assert (await ended(heir, generation)).phase == "succeeded"

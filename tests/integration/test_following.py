@@ -1,16 +1,31 @@
 """What the process that drives hears of what others wrote."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from boards.errors import StoreError
-from boards.generations import Generation
+from boards.generations import Generation, new_id
 from tests.integration.acme import Acme
 from tests.integration.conftest import Open
 from tests.integration.test_engine_edges import ended, phase
+
+
+async def test_a_long_queue_hides_nothing_that_others_wrote(acme: Acme, open_boards: Open) -> None:
+    """A thousand generations wait for their provider; what comes after them is heard of."""
+    async with open_boards() as worker, open_boards(drive=False) as other:
+        worker._running.client("acme").gate.pause(60)
+        first = await other.submit("draw", prompt="a cat")
+        copies = [evolve(first, id=new_id(), due_at=time.time()) for _ in range(1000)]
+        await asyncio.gather(*(other._running.store.create(one) for one in copies))
+        last = await other.submit("draw", prompt="a cat")
+        await other.cancel(last.id)
+        assert (await ended(other, last)).phase == "canceled"
 
 
 async def test_what_could_not_be_read_is_read_again(

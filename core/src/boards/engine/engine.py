@@ -54,6 +54,8 @@ _FOLLOW: Final = 0.1
 """Seconds between looks at what other processes wrote."""
 _CONTEND: Final = 1.0
 """Seconds between tries to become the owner."""
+_DUE: Final = 1000
+"""Generations that are asked for at once, at first, when others wrote."""
 _LEAVE_TO_LISTEN: Final = 1.0
 """Seconds that listeners get at the end to say goodbye to their providers."""
 _LONGEST: Final = 3600.0
@@ -254,7 +256,7 @@ class Engine:
 
     async def _catch_up(self) -> None:
         if self._driving:
-            for generation in await self.store.due(time.time()):
+            for generation in await self._due():
                 flight = self.machine.flights.get(generation.id)
                 if flight is not None and generation.canceling:
                     flight.wish_canceled()
@@ -269,6 +271,13 @@ class Engine:
             elif existed:
                 self._observers.gone(generation_id)
         await self._tell_of_others()
+
+    async def _due(self) -> list[Generation]:
+        """All that is due: what waits at a gate is, too, and must not hide what came after it."""
+        limit = _DUE
+        while len(found := await self.store.due(time.time(), limit)) == limit:
+            limit *= 4
+        return found
 
     async def create(self, request: "Prepared") -> Generation:
         """Commit a new generation and have it driven; or the one that stands for it.

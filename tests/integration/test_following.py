@@ -7,13 +7,14 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from aiohttp import web
 from attrs import evolve
 
 from boards.errors import StoreError
 from boards.generations import Generation, new_id
 from tests.integration.acme import Acme
 from tests.integration.conftest import Open
-from tests.integration.test_engine_edges import ended, phase
+from tests.integration.test_engine_edges import ended, phase, until
 
 
 async def test_a_long_queue_hides_nothing_that_others_wrote(acme: Acme, open_boards: Open) -> None:
@@ -74,3 +75,25 @@ async def test_a_take_over_that_broke_off_is_finished(
             await leaving.aclose()
             acme.polls_needed = 0
             assert (await ended(heir, generation)).phase == "succeeded"
+
+
+async def test_what_others_write_is_no_reason_to_ask_in_a_hurry(
+    acme: Acme, open_boards: Open
+) -> None:
+    """A job that another process wished canceled is asked for once, then as its spec says."""
+
+    async def running(request: web.Request) -> web.StreamResponse:
+        return web.json_response({"id": request.match_info["id"], "status": "running"})
+
+    acme.answers |= {"poll": running, "cancel": running}
+    poll = {"path": "/jobs/${job.id}", "every": "20ms", "backoff": 1000, "max_every": "1h"}
+    async with open_boards(execution={"poll": poll}) as worker, open_boards(drive=False) as other:
+        generation = await other.submit("draw", prompt="a cat")
+        await until(lambda: acme.counts["poll"] == 2)
+        worker._running.client("acme").gate.pause(60)
+        await other.cancel(generation.id)
+        for _ in range(8):
+            await other.submit("draw", prompt="a cat")
+            await asyncio.sleep(0.12)
+        assert acme.counts["cancel"] == 1
+        assert acme.counts["poll"] <= 4

@@ -260,9 +260,15 @@ class Engine:
                 flight = self.machine.flights.get(generation.id)
                 if flight is not None and generation.canceling:
                     flight.wish_canceled()
+                elif flight is not None and generation.phase == flight.generation.phase == "queued":
+                    continue  # its turn comes without this
                 if flight is not None and flight.generation.phase == "unknown":
                     flight.stale = True  # it may have been resolved
                 self._runner.wake(generation.id)
+                if flight is not None and generation.phase in ("waiting", "fetching"):
+                    # Or it would be asked for once more at whatever is written next.
+                    flight.generation = evolve(flight.generation, due_at=None)
+                    await self.machine.note(flight)
         for generation_id in self._observers.waited_for:
             existed = generation_id not in self._creating
             found = await self.store.get(generation_id)

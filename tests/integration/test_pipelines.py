@@ -349,6 +349,21 @@ async def test_a_lost_submit_holds_its_step_until_it_is_decided(acme: Acme, stud
     assert ended.status == "succeeded"
 
 
+async def test_a_step_that_another_process_gives_up_ends_its_run(acme: Acme, studio: Open) -> None:
+    """Who decides is seldom who drives; the run does not stand for ever."""
+    acme.answers["submit"] = drop
+    pipeline = Pipeline("lost")
+    pipeline.step("lost", "acme/draw", prompt="lost")
+    async with studio() as boards, studio(drive=False) as other:
+        run = await boards.start_run(pipeline)
+        run = await asyncio.wait_for(boards.wait_run(run.id), 10)
+        assert run.unresolved
+        assert run["lost"].generation_id is not None
+        await other.resolve(run["lost"].generation_id)
+        ended = await asyncio.wait_for(boards.wait_run(run.id), 5)
+    assert ended.status == "failed"
+
+
 async def test_no_more_generations_are_under_way_than_are_allowed(acme: Acme, studio: Open) -> None:
     """A step whose owner has no room waits for some."""
     pipeline = Pipeline("many")

@@ -65,6 +65,7 @@ class Conductor:
         self._runner = EmbeddedRunner()
         self._specs: dict[str, PipelineSpec] = {}
         self._seen: dict[str, bool] = {}
+        self._undecided: set[str] = set()
         self._news: dict[str, set[asyncio.Event]] = {}
         self._troubles: dict[str, BoardsError] = {}
 
@@ -82,11 +83,11 @@ class Conductor:
     # Drive
 
     async def _look(self) -> None:
-        """Take up runs that others started or canceled, and tell those who wait."""
+        """Take up runs that others started, canceled or decided, and tell those who wait."""
         if self._engine.driving:
             live = dict(await self._runs.live())
             for run_id, canceling in live.items():
-                if self._seen.get(run_id) is not canceling:
+                if self._seen.get(run_id) is not canceling or run_id in self._undecided:
                     self._runner.wake(run_id)
             self._seen = live
         for run_id in list(self._news):
@@ -122,11 +123,14 @@ class Conductor:
     async def _move_on(self, run_id: str) -> Again | Done:
         while True:
             run = await self._runs.get(run_id)
+            self._undecided.discard(run_id)
             if run is None or run.final or not self._engine.driving:
                 self._specs.pop(run_id, None)
                 return Done()
             spec = self._specs.get(run_id) or from_document(run.document)
             self._specs[run_id] = spec
+            if any(step.generation and step.generation.phase == "unknown" for step in run.steps):
+                self._undecided.add(run_id)  # any process may end it
             moves = next_moves(spec, run)
             for generation in moves.cancel:
                 await self._engine.cancel(generation.id)

@@ -44,7 +44,7 @@ _INSERT: Final = """
 
 _LIVE: Final = ", ".join(f"'{phase}'" for phase in LIVE_PHASES)
 _IN_FLIGHT: Final = f"""
-    SELECT id, dedupe_key FROM generations WHERE phase IN ({_LIVE}) AND owner = ?
+    SELECT id FROM generations WHERE phase IN ({_LIVE}) AND owner = ?
     ORDER BY seq LIMIT ?"""
 
 _SHARE: Final = "INSERT INTO requests (owner, key, generation) VALUES (?, ?, ?)"
@@ -104,6 +104,8 @@ _TAKEN: Final = """
     SELECT 1 FROM generations WHERE provider = ? AND provider_job_id = ? AND id <> ?"""
 
 _GET: Final = f"SELECT {GENERATION_COLUMNS}, g.seq FROM generations g WHERE "
+
+_SAME: Final = f"{_GET} g.owner = ? AND g.dedupe_key = ?"
 
 _SHARED: Final = f"""{_GET} g.seq = (
     SELECT max(r.generation) FROM requests r JOIN generations s ON s.seq = r.generation
@@ -191,16 +193,16 @@ class Create(Write):
             shared = execute(_SHARED, (owner, self._shared_as)).fetchone()
             if shared is not None:
                 return generation_of(shared)
+        same = (owner, self._generation.dedupe_key)
         if self._max_in_flight is not None:
             running = execute(_IN_FLIGHT, (owner, self._max_in_flight)).fetchall()
+            # A key that was used needs no room, whatever became of its generation.
             if (conflict := self._conflict(running)) is not None:
-                return conflict
+                found = execute(_SAME, same).fetchone()
+                return conflict if found is None else generation_of(found)
         inserted = execute(_INSERT, self._row).fetchone()
         if inserted is None:
-            key = (owner, self._generation.dedupe_key)
-            return generation_of(
-                execute(f"{_GET} g.owner = ? AND g.dedupe_key = ?", key).fetchone()
-            )
+            return generation_of(execute(_SAME, same).fetchone())
         (seq,) = inserted
         execute(_INSERT_INPUT, (seq, self._input))
         if self._shared_as is not None:
@@ -210,20 +212,15 @@ class Create(Write):
         self.announced = self._generation
         return self._generation
 
-    def _conflict(self, running: list[tuple[str, str | None]]) -> ConflictError | None:
-        """Why the owner may not have one more; a used dedupe key needs no room."""
-        generation = self._generation
+    def _conflict(self, running: list[tuple[str]]) -> ConflictError | None:
+        """Why the owner may not have one more."""
         if self._max_in_flight is None or len(running) < self._max_in_flight:
-            return None
-        if generation.dedupe_key is not None and any(
-            key == generation.dedupe_key for _, key in running
-        ):
             return None
         return ConflictError(
             f"{len(running)} generations are under way; at most {self._max_in_flight} may be.",
-            running=[id_ for id_, _ in running[:10]],
+            running=[id_ for (id_,) in running[:10]],
             remedy="Wait for one of them: boards wait ID. Or raise BOARDS_MAX_IN_FLIGHT.",
-            generator=generation.generator,
+            generator=self._generation.generator,
         )
 
 

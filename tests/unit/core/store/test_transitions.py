@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from attrs import evolve
 
-from boards.errors import StoreError
+from boards.errors import ConflictError, StoreError
 from boards.events import Happening
 from boards.generations import FINAL_PHASES, PHASES, Attempt, Generation, Phase, Progress, new_id
 from boards.store import Change, Store
@@ -46,6 +46,18 @@ async def test_a_dedupe_key_makes_one_generation(store: SQLiteStore, make: Make)
     )
     assert {one.id for one in many} == {many[0].id}
     assert await event_types(store, many[0]) == ["queued"]
+
+
+async def test_a_used_dedupe_key_needs_no_room(store: SQLiteStore, make: Make) -> None:
+    """An order that was filled is not refused because others are under way."""
+    done = await store.create(make(dedupe_key="order-7"))
+    await store.cas(Change("queued", evolve(done, phase="succeeded", finished_at=1.0)))
+    under_way = [await store.create(make(), max_in_flight=2) for _ in range(2)]
+    again = await store.create(make(dedupe_key="order-7"), max_in_flight=2)
+    assert (again.id, again.phase) == (done.id, "succeeded")
+    with pytest.raises(ConflictError) as caught:
+        await store.create(make(dedupe_key="order-8"), max_in_flight=2)
+    assert set(caught.value.running) == {one.id for one in under_way}
 
 
 async def test_a_dedupe_key_is_its_owners(

@@ -1,5 +1,6 @@
 """Webhooks: verified, believed or looked into, and never lost."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -166,6 +167,42 @@ async def test_a_late_call_resolves_a_generation_whose_submit_was_lost(
         events = [event async for event in boards.events(generation.id, follow=False)]
     assert ended.status == "succeeded"
     assert [e.data["decision"] for e in events if e.type == "resolved"] == ["webhook"]
+    assert acme.counts["submit"] == 1
+
+
+@pytest.mark.parametrize("here", [True, False])
+async def test_a_call_before_the_second_submit_spares_it(
+    acme: Acme, open_boards: Open, here: bool
+) -> None:
+    """It waits to be sent again, and the call proves that the first one runs, and is paid for."""
+    submit = acme.submit
+
+    async def lossy(request: Any) -> Any:
+        reply = await submit(request)
+        return await drop(request) if acme.counts["submit"] == 1 else reply
+
+    acme.answers["submit"] = lossy
+    acme.polls_needed = 0
+    settings: dict[str, Any] = {
+        "provider": {"webhook": WEBHOOK}, "execution": SLOW, "webhook_url": PUBLIC,
+    }  # fmt: skip
+    async with (
+        open_boards(**settings) as worker,
+        open_boards(**settings, drive=False) as server,
+    ):
+        generation = await worker.submit("draw", prompt="a cat")
+        assert (await worker.wait(generation.id)).phase == "unknown"
+        worker._running.client("acme").gate.pause(60)
+        await worker.resolve(generation.id, resubmit=True)
+        await asyncio.sleep(0.1)  # it is at the gate
+        body = call(acme)
+        where = worker if here else server
+        await where.receive_webhook("acme", signed(body), body, await token_of(acme))
+        ended = await asyncio.wait_for(worker.wait(generation.id), 3)
+        events = [event async for event in worker.events(generation.id, follow=False)]
+    assert (ended.status, ended.provider_job_id) == ("succeeded", "job-1")
+    decisions = [event.data["decision"] for event in events if event.type == "resolved"]
+    assert decisions == ["resubmit", "webhook"]
     assert acme.counts["submit"] == 1
 
 

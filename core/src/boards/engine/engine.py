@@ -260,8 +260,10 @@ class Engine:
                 flight = self.machine.flights.get(generation.id)
                 if flight is not None and generation.canceling:
                     flight.wish_canceled()
-                elif flight is not None and generation.phase == flight.generation.phase == "queued":
-                    continue  # its turn comes without this
+                elif flight is not None and flight.generation.phase == "queued":
+                    if generation.phase == "queued":
+                        continue  # its turn comes without this
+                    flight.spare()
                 if flight is not None and flight.generation.phase == "unknown":
                     flight.stale = True  # it may have been resolved
                 self._runner.wake(generation.id)
@@ -511,6 +513,8 @@ class Engine:
             return generation
         if generation.phase in ("submitting", "unknown") and heard is not None:
             await self._found(generation, flight.compiled, attempt, heard)
+        elif generation.phase == "queued" and heard is not None:
+            await self._spared(generation, flight.compiled, attempt, heard)
         if heard is not None and generation.id in self.machine.flights:
             self.machine.flights[generation.id].inbox.append(heard)
         if self._driving:
@@ -533,6 +537,29 @@ class Engine:
         await self.store.attempt_result(found, outcome="accepted")
         if before.phase != "unknown":
             return  # who submits looks at the attempt where the answer is lost
+        await self._resolved(before, found)
+
+    async def _spared(
+        self,
+        before: Generation,
+        compiled: "CompiledGenerator",
+        attempt: Attempt,
+        heard: Heard,
+    ) -> None:
+        """A webhook of a lost submit that waits to be sent again: its job runs, and is paid for."""
+        now = [one for one in await self.store.attempts(before.id) if one.number == attempt.number]
+        found = _told_job(compiled, now[0], heard) if now else None
+        if found is None or now[0].outcome != "ambiguous":
+            return
+        if not await self._resolved(before, found):
+            await self._orphaned(compiled, before, attempt, heard)  # it was sent a moment ago
+            return
+        flight = self.machine.flights.get(before.id)
+        if flight is not None:
+            flight.spare()
+
+    async def _resolved(self, before: Generation, found: Attempt) -> bool:
+        """Go on with the job that a webhook told of; False if somebody else was faster."""
         happening = Happening(
             "resolved", {"decision": "webhook", "provider_job_id": found.provider_job_id}
         )
@@ -543,9 +570,11 @@ class Engine:
             submitted_at=time.time(),
             due_at=time.time(),
         )
-        resolved = await self.store.cas(Change("unknown", after, [happening], found, fenced=False))
+        change = Change(before.phase, after, [happening], found, fenced=False)
+        resolved = await self.store.cas(change)
         if resolved and self._driving and after.id not in self.machine.flights:
             await self.machine.board(after)
+        return resolved
 
     async def _orphaned(
         self,

@@ -130,6 +130,12 @@ class Flight:
             self.ticket.withdraw()
         self.generation = evolve(self.generation, canceling=True)
 
+    def spare(self) -> None:
+        """Note that it need not be submitted again: the store has the job of the submit before."""
+        if self.ticket is not None:
+            self.ticket.withdraw()
+        self.stale = True
+
     def remember(self, reply: ReplyValue) -> None:
         """Keep a reply for the next request, if that may need it: it may be long."""
         if self.compiled.looks_back:

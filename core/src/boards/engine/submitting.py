@@ -86,8 +86,10 @@ async def submit(machine: "Machine", flight: "Flight") -> Again | Done:
         flight.ticket, generation.owner, generation.priority
     ) as admitted:
         flight.ticket = None
-        if not admitted or flight.generation.canceling:
+        if flight.generation.canceling:
             return await machine.canceled(flight, upstream=False)
+        if not admitted or flight.stale:
+            return Again(0)  # a webhook told of the submit before
         return await _submit(machine, flight, client)
 
 

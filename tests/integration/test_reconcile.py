@@ -79,6 +79,40 @@ async def test_a_job_is_found_once_however_many_look(
     assert {one.provider_job_id for one in ended} == {"job-1", None}
 
 
+async def test_what_a_person_found_meanwhile_stays(
+    acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look that ends after the decision changes nothing of it."""
+    monkeypatch.setattr("boards.engine.recovering._SOON", ())
+    monkeypatch.setattr("boards.engine.recovering._LATER", (0.05, 9, 9, 9))
+    decided = asyncio.Event()
+    acme.answers["submit"] = drop
+    acme.polls_needed = 1_000_000
+
+    async def slow(request: web.Request) -> web.StreamResponse:
+        if acme.counts["list"] == 1:
+            return web.json_response({"jobs": []})
+        await decided.wait()
+        return web.json_response({"jobs": [acme.jobs["guessed"]]})
+
+    acme.answers["list"] = slow
+    for name in ("guessed", "meant"):
+        own = {"prompt": "a cat"}
+        acme.jobs[name] = {"id": name, "status": "queued", "polls": 0, "input": own}
+    async with open_boards(provider={"reconcile": RECONCILE}) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        assert (await boards.wait(generation.id)).phase == "unknown"
+        while acme.counts["list"] < 2:
+            await asyncio.sleep(0.01)
+        await boards.resolve(generation.id, job="meant")
+        decided.set()
+        while not acme.jobs["meant"]["polls"] + acme.jobs["guessed"]["polls"]:
+            await asyncio.sleep(0.01)
+        (attempt,) = await boards.attempts(generation.id)
+    assert (attempt.provider_job_id, attempt.job) == ("meant", {"id": "meant"})
+    assert not acme.jobs["guessed"]["polls"]
+
+
 async def test_two_matches_prove_nothing(
     lossy: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

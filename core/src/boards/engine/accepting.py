@@ -96,12 +96,21 @@ async def committed(
 
 
 async def _insist(
-    machine: "Machine", flight: "Flight", attempt: Attempt, *happenings: Happening, **changes: Any
+    machine: "Machine",
+    flight: "Flight",
+    attempt: Attempt,
+    *happenings: Happening,
+    claims: bool,
+    **changes: Any,
 ) -> None:
     """Commit the acceptance; a store that fails for a moment must not lose a paid job."""
     for tried in range(_COMMIT_TRIES):
         try:
-            if not await machine.commit(flight, "waiting", *happenings, attempt=attempt, **changes):
+            applied = await machine.commit(
+                flight, "waiting", *happenings, attempt=attempt, claims=claims, **changes
+            )
+            # A job that was only found gives way to what was decided, or told, while it was found.
+            if not applied and not claims:
                 await machine.store.attempt_result(
                     attempt,
                     provider_job_id=attempt.provider_job_id,

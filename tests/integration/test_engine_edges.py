@@ -258,6 +258,25 @@ async def test_a_result_is_not_lost_to_an_outage_at_the_deadline(
         assert (await ended(boards, generation, 10)).status == "succeeded"
 
 
+async def test_a_late_job_is_asked_for_though_its_provider_counts_as_down(
+    acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It came up again while nobody probed: what it has done by then is not thrown away."""
+    monkeypatch.setattr(waiting, "_GRACE", 0.3)
+    monkeypatch.setattr(limits, "_COOL_DOWN", (60.0, 60.0))
+    acme.polls_needed = 0
+    late = {
+        "deadline": {"queue": "300ms", "run": "300ms"},
+        "poll": {"path": "/jobs/${job.id}", "every": "200ms"},
+    }
+    async with open_boards(execution=late) as boards:
+        generation = await submitted(boards)
+        breaker = boards._running.client("acme").gate.breaker
+        while not breaker.wait:
+            breaker.failed()
+        assert (await ended(boards, generation)).phase == "succeeded"
+
+
 # Adapters that raise what nobody expects
 
 

@@ -108,7 +108,8 @@ async def wait(machine: "Machine", flight: "Flight") -> Again | Done:
 async def _last_look(machine: "Machine", flight: "Flight", late: str) -> Again | Done:
     """The deadline has passed, maybe while nobody looked: a job that has ended counts as it is."""
     if flight.compiled.poll is not None or _adapted(machine, flight):
-        told = await _ask(machine, flight, machine.stages(flight.generation.provider).status)
+        status_of = machine.stages(flight.generation.provider).status
+        told = await _ask(machine, flight, status_of, anyway=_grace(flight) <= 0)
         if not isinstance(told, Again | Done) and flight.compiled.status is not None:
             status, _ = flight.compiled.status(told, False)
             if status not in ("queued", "running"):
@@ -218,11 +219,19 @@ async def _cancel_upstream(machine: "Machine", flight: "Flight") -> None:
 
 
 async def _ask(
-    machine: "Machine", flight: "Flight", stage: "Callable[[Job], Awaitable[ReplyValue]]"
+    machine: "Machine",
+    flight: "Flight",
+    stage: "Callable[[Job], Awaitable[ReplyValue]]",
+    *,
+    anyway: bool = False,
 ) -> ReplyValue | Again | Done:
-    """Have a stage ask about an accepted job; a reply that is no error, or what to do next."""
+    """Have a stage ask about an accepted job; a reply that is no error, or what to do next.
+
+    Who does not answer is let be for a while, unless it is to be asked ``anyway``: for the last
+    time.
+    """
     client = machine.client(flight.generation.provider)
-    if (wait := client.gate.breaker.wait) > 0:
+    if (wait := client.gate.breaker.wait) > 0 and not anyway:
         return Again(time.time() + wait * random.uniform(1.0, 1.2))  # noqa: S311  # jitter
     client.gate.breaker.begin()
     job = machine.job(flight)

@@ -191,6 +191,22 @@ async def test_equal_requests_under_way_are_one(acme: Acme, open_boards: Open) -
     assert acme.counts["submit"] == 1
 
 
+async def test_what_is_being_canceled_is_not_shared(acme: Acme, open_boards: Open) -> None:
+    """Who asks now does not get what somebody else gave up."""
+    acme.polls_needed = 10_000
+    acme.answers["cancel"] = acme.me  # which does nothing
+    async with open_boards() as boards:
+        first = await boards.submit("draw", prompt="a cat", cache=True)
+        await boards.cancel(first.id)
+        second = await boards.submit("draw", prompt="a cat", cache=True)
+        assert second.id != first.id
+        acme.polls_needed = 0
+        assert (await boards.wait(first.id)).status == "succeeded"
+        await boards.wait(second.id)
+        third = await boards.submit("draw", prompt="a cat", cache=True)
+        assert third.id == second.id
+
+
 async def test_a_failure_is_not_shared(acme: Acme, open_boards: Open) -> None:
     """The next equal request tries again."""
 

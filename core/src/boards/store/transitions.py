@@ -109,7 +109,8 @@ _SAME: Final = f"{_GET} g.owner = ? AND g.dedupe_key = ?"
 
 _SHARED: Final = f"""{_GET} g.seq = (
     SELECT max(r.generation) FROM requests r JOIN generations s ON s.seq = r.generation
-    WHERE r.owner = ? AND r.key = ? AND s.phase NOT IN ('failed', 'canceled', 'expired'))"""
+    WHERE r.owner = ? AND r.key = ? AND s.phase NOT IN ('failed', 'canceled', 'expired')
+        AND (s.phase = 'succeeded' OR NOT s.canceling))"""
 
 
 class Announced(Protocol):

@@ -11,12 +11,14 @@ from aiohttp import web
 from boards import Boards
 from boards.adapters import Adapter, Job
 from boards.engine import limits, machine, sse, waiting
-from boards.errors import BoardsError, GenerationFailedError, StorageError
+from boards.engine.transport import UnsentError
+from boards.errors import BoardsError, GenerationFailedError, StorageError, StoreError
 from boards.generations import Generation
 from boards.runner import embedded
 from boards.settings import OnAmbiguous
 from boards.spec.replies import Found
 from boards.storage.local import LocalStorage
+from boards.store import Change
 from tests.integration.acme import Acme, drop
 from tests.integration.conftest import Open
 from tests.integration.test_listening import SOCKET, STREAM, _sockets
@@ -50,8 +52,9 @@ async def ended(boards: Boards, generation: Generation, seconds: float = 5.0) ->
 # Webhooks at the wrong moment
 
 
+@pytest.mark.parametrize("answer", ["lost", "busy"])
 async def test_a_call_during_the_submit_is_not_lost_with_the_submits_answer(
-    acme: Acme, open_boards: Open
+    acme: Acme, open_boards: Open, answer: str
 ) -> None:
     """The provider called back before its answer was lost: the job is known, not ``unknown``."""
     told, calls = asyncio.Event(), asyncio.Event()
@@ -60,7 +63,9 @@ async def test_a_call_during_the_submit_is_not_lost_with_the_submits_answer(
         await acme.submit(request)
         told.set()
         await calls.wait()
-        return await drop(request)
+        if answer == "lost":
+            return await drop(request)
+        return web.json_response({}, status=429, headers={"Retry-After": "0"})
 
     acme.answers["submit"] = slow
     async with open_boards(
@@ -489,6 +494,44 @@ async def test_a_full_disk_does_not_lose_a_synchronous_reply(
         generation = await boards.submit("draw", prompt="a cat")
         assert (await phase(boards, generation, "succeeded")).artifacts
     assert (acme.counts["submit"], Full.faults) == (1, 0)
+
+
+@pytest.mark.parametrize("why", ["refused", "unsent"])
+async def test_a_full_disk_makes_no_refusal_ambiguous(
+    acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    """Nothing was accepted, and this process knows it: it is submitted again, not unknown."""
+    monkeypatch.setattr(machine, "_AFTER_TROUBLE", 0.05)
+
+    async def busy(_request: web.Request) -> web.StreamResponse:
+        return web.json_response({}, status=429, headers={"Retry-After": "0"})
+
+    async with open_boards() as boards:
+        engine = boards._running
+        client, cas, full = engine.client("acme"), engine.store.cas, 0
+        exchange = client.exchange
+
+        async def unsent(*_: Any, **__: Any) -> Any:
+            client.exchange = exchange  # type: ignore[method-assign]
+            raise UnsentError("no route")
+
+        async def no_space(change: Change) -> bool:
+            nonlocal full
+            if change.expect == "submitting" and full < 2:
+                acme.answers.pop("submit", None)
+                full += 1
+                raise StoreError("There is no space left.")
+            return await cas(change)
+
+        monkeypatch.setattr(engine.store, "cas", no_space)
+        if why == "refused":
+            acme.answers["submit"] = busy
+        else:
+            monkeypatch.setattr(client, "exchange", unsent)
+        generation = await boards.submit("draw", prompt="a cat")
+        await phase(boards, generation, "succeeded")
+        outcomes = [one.outcome for one in await boards.attempts(generation.id)]
+    assert outcomes == [why, "accepted"]
 
 
 async def test_a_result_that_a_stream_announced_is_asked_for_until_it_comes(

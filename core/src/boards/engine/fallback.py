@@ -46,6 +46,7 @@ async def refused(
         remedy: What mends it.
         attempt: The attempt that was refused, or that never left; None where there was none.
     """
+    flight.refused = attempt
     if kind in _ANOTHER_MAY and not flight.generation.canceling:
         while flight.generation.alternatives:
             outcome = await _moved(machine, flight, message, attempt)

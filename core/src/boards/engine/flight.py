@@ -59,6 +59,7 @@ class Flight:
         told: What the provider told that it costs, committed with the next transition.
         late_at: When it was first seen that its deadline has passed; monotonic seconds.
         answer: The submit's attempt and reply, accepted and maybe not committed yet.
+        refused: The attempt that was surely not accepted, and is maybe not committed as such yet.
         stale: The store may know more than this: it is read again first.
     """
 
@@ -83,6 +84,7 @@ class Flight:
     told: Cost | None = None
     late_at: float = 0.0
     answer: "tuple[Attempt, ReplyValue] | None" = field(default=None, repr=False)
+    refused: Attempt | None = field(default=None, repr=False)
     stale: bool = False
     _scope: tuple[str, dict[str, Any]] | None = field(default=None, repr=False)
 

@@ -149,8 +149,9 @@ async def recover(machine: "Machine", flight: "Flight") -> Again | Done:
         accepted, reply = flight.answer
         if accepted.number == attempt.number:  # a fault of this machine kept it from the store
             return await _uninterrupted(machine, _kept(machine, flight, accepted, reply))
+    attempt = _last(flight)
     if attempt is None or attempt.outcome in ("unsent", "refused"):
-        await machine.commit(flight, "queued")
+        await machine.commit(flight, "queued", attempt=attempt)
         return Again(0)
     if attempt.outcome == "accepted" and attempt.job is not None:
         return await committed(machine, flight, attempt, None)
@@ -175,6 +176,14 @@ async def recover(machine: "Machine", flight: "Flight") -> Again | Done:
     ticket = Ticket(asyncio.get_running_loop().create_future())  # a cancel cannot withdraw this one
     async with client.gate.passing(ticket, generation.owner, generation.priority):
         return await _uninterrupted(machine, _answer(machine, flight, client, sending, attempt))
+
+
+def _last(flight: "Flight") -> Attempt | None:
+    """The attempt, refused if it was and a fault of this machine kept that from the store."""
+    attempt, refusal = flight.attempt, flight.refused
+    if attempt is None or attempt.outcome is not None or refusal is None:
+        return attempt
+    return refusal if refusal.number == attempt.number else attempt
 
 
 def _new_attempt(machine: "Machine", flight: "Flight") -> Attempt:
@@ -435,6 +444,7 @@ async def _retry_later(
     flight.failures += 1
     if flight.failures > _tries(client):
         return await refused(machine, flight, kind, message, attempt=attempt)
+    flight.refused = attempt
     seconds = _backoff(client, flight.failures) if after is None else after
     due = time.time() + seconds
     await machine.commit(

@@ -349,6 +349,16 @@ async def test_a_lost_submit_holds_its_step_until_it_is_decided(acme: Acme, stud
     assert ended.status == "succeeded"
 
 
+async def test_a_run_that_ended_leaves_nothing_in_memory(studio: Open) -> None:
+    """A process may start runs for months, and be alone with its database."""
+    async with studio() as boards:
+        await asyncio.wait_for(boards.run(diamond(), idea="a fox"), 10)
+        conductor = boards._pipelines
+        await asyncio.sleep(0.05)
+        kept = [conductor._seen, conductor._specs, conductor._news, conductor._troubles]
+        assert not any(kept)
+
+
 async def test_a_step_that_another_process_gives_up_ends_its_run(acme: Acme, studio: Open) -> None:
     """Who decides is seldom who drives; the run does not stand for ever."""
     acme.answers["submit"] = drop

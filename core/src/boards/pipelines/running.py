@@ -126,6 +126,7 @@ class Conductor:
             self._undecided.discard(run_id)
             if run is None or run.final or not self._engine.driving:
                 self._specs.pop(run_id, None)
+                self._seen.pop(run_id, None)
                 return Done()
             spec = self._specs.get(run_id) or from_document(run.document)
             self._specs[run_id] = spec

@@ -14,7 +14,9 @@ from aiohttp import web
 
 from boards import Boards, GenerationFailedError, GenerationUnresolvedError
 from boards.budgets import CostGroup
+from boards.engine.transport import UnsentError
 from boards.generations import FINAL_PHASES
+from boards.spec.requests import Rendered
 from tests.integration.acme import Acme, drop, generator
 
 Open = Callable[..., AbstractAsyncContextManager[Boards]]
@@ -216,6 +218,36 @@ async def test_what_may_have_been_charged_counts(acme: Acme, open_priced: Open) 
         with pytest.raises(GenerationFailedError):
             await boards.generate("acme/draw", prompt="a")
         assert await spent(boards) == CostGroup("acme", 2, 0.08, 0.0, 0.0, 0)
+
+
+@pytest.mark.parametrize("why", ["forgotten", "forbidden"])
+async def test_an_accepted_job_that_cannot_be_asked_for_may_have_been_charged(
+    acme: Acme, open_priced: Open, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    """Its provider does not know it any more, or says that it is where nobody may ask."""
+    monkeypatch.setattr("boards.engine.waiting._YOUNG", 0)
+
+    async with open_priced() as boards:
+        client = boards._running.client("acme")
+        exchange = client.exchange
+
+        async def forbidden(rendered: Rendered, **how: Any) -> Any:
+            if rendered.method == "GET":
+                raise UnsentError("it is private", forbidden="10.0.0.1")
+            return await exchange(rendered, **how)
+
+        async def forgotten(_request: web.Request) -> web.StreamResponse:
+            return web.json_response({"error": {"message": "no such job"}}, status=404)
+
+        if why == "forgotten":
+            acme.answers["poll"] = forgotten
+        else:
+            monkeypatch.setattr(client, "exchange", forbidden)
+        with pytest.raises(GenerationFailedError) as caught:
+            await boards.generate("draw", prompt="a cat")
+        assert caught.value.failure.maybe_charged
+        (cost,) = await boards.costs()
+    assert (cost.usd, cost.reserved_usd) == (0.04, 0.0)
 
 
 async def test_a_failed_job_costs_what_its_provider_tells(acme: Acme, open_priced: Open) -> None:

@@ -240,7 +240,9 @@ async def _ask(
     except TRANSPORT_ERRORS as error:
         told = client.explain(error)
         if told.kind == "untrusted_url":
-            return await machine.fail(flight, told.kind, told.message, remedy=told.remedy)
+            return await machine.fail(
+                flight, told.kind, told.message, remedy=told.remedy, maybe_charged=True
+            )
         known = known_refusal(flight.compiled, error, job.scope)
         if known is None:
             return await _ask_again(machine, flight, client.scrub(told.message), None)
@@ -287,9 +289,9 @@ async def _refused(
     flight.hear_cost(reply)
     if flight.generation.canceling:
         return await machine.canceled(flight, upstream=True)
-    return await machine.fail(
-        flight, refusal.kind, message, maybe_charged=status >= 500 or status < 300
-    )
+    # That it is not known any more does not say that it never ran.
+    charged = status >= 500 or status < 300 or refusal.kind == "not_found"
+    return await machine.fail(flight, refusal.kind, message, maybe_charged=charged)
 
 
 def _young(flight: "Flight") -> bool:

@@ -258,3 +258,20 @@ async def test_a_lost_submit_is_repeated_where_its_caller_wishes(
         assert caught.value.failure.maybe_charged
         with pytest.raises(GenerationFailedError, match="3 submits were lost"):
             await boards.generate("draw", prompt="a cat", on_ambiguous="resubmit")
+
+
+async def test_only_what_was_lost_counts_as_lost(acme: Acme, open_boards: Open) -> None:
+    """A provider that was busy twice uses up none of the submits that may be lost."""
+    submit = acme.submit
+
+    async def moody(request: web.Request) -> web.StreamResponse:
+        if acme.counts["submit"] <= 2:
+            return web.json_response({}, status=429, headers={"Retry-After": "0"})
+        return await (drop(request) if acme.counts["submit"] == 3 else submit(request))
+
+    acme.answers["submit"] = moody
+    async with open_boards() as boards:
+        generation = await boards.generate("draw", prompt="a cat", on_ambiguous="resubmit")
+        attempts = await boards.attempts(generation.id)
+    assert generation.status == "succeeded"
+    assert [one.outcome for one in attempts] == ["refused", "refused", "ambiguous", "accepted"]

@@ -29,8 +29,8 @@ _log = Logger("boards.engine")
 
 _SOON: Final = (1.0, 3.0)
 """Seconds to the next looks, before the generation is called unknown."""
-_MOST_ATTEMPTS: Final = 3
-"""Submits with ``on_ambiguous="resubmit"``."""
+_MOST_LOST: Final = 3
+"""Submits that may be lost with ``on_ambiguous="resubmit"``; what was refused is not among them."""
 _LATER: Final = (30.0, 120.0, 600.0, 3600.0)
 """Seconds to the next looks afterwards."""
 
@@ -88,11 +88,13 @@ async def _again(
     machine: "Machine", flight: "Flight", attempt: Attempt, reason: str
 ) -> Again | Done:
     """Submit once more, as its caller wished: the lost job may be paid for too."""
-    if attempt.number >= _MOST_ATTEMPTS:
+    before = await machine.store.attempts(attempt.generation_id)
+    count = 1 + sum(one.outcome == "ambiguous" for one in before if one.number < attempt.number)
+    if count >= _MOST_LOST:
         return await machine.fail(
             flight,
             "provider",
-            f"{attempt.number} submits were lost; the last one: {reason}.",
+            f"{count} submits were lost; the last one: {reason}.",
             maybe_charged=True,
             attempt=evolve(attempt, outcome="ambiguous"),
         )

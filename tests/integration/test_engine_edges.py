@@ -656,6 +656,20 @@ async def test_no_submit_is_repeated_whose_answer_came_after_all(
         assert acme.counts["submit"] == 1
 
 
+@pytest.mark.parametrize(("synchronous", "job"), [(True, "job-1"), (False, " ")])
+async def test_a_job_that_nobody_can_ask_for_is_no_decision(
+    acme: Acme, open_boards: Open, synchronous: bool, job: str
+) -> None:
+    """Where the answer to the submit was the result, or where no id was given."""
+    acme.answers["submit"] = drop
+    async with open_boards(synchronous=synchronous) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        assert (await ended(boards, generation)).phase == "unknown"
+        with pytest.raises(BoardsError, match="job"):
+            await boards.resolve(generation.id, job=job)
+        assert (await boards.get(generation.id)).phase == "unknown"
+
+
 async def test_a_decision_hides_no_wish_to_cancel(acme: Acme, open_boards: Open) -> None:
     """It came between the look at the generation and the decision: nothing is submitted."""
     acme.answers["submit"] = drop

@@ -416,6 +416,12 @@ class Engine:
         if attempt is not None and known(attempt):
             await self._look_again(generation.id)
             raise _decided(generation, _ANSWERED)
+        if job is not None and (flight.compiled.run.synchronous or not job.strip()):
+            raise BoardsError(
+                "There is no job of that id that could be asked for: nothing was decided.",
+                remedy="Decide with --resubmit or --abandon.",
+                generation_id=generation.id,
+            )
         decision = "job" if job else "resubmit" if resubmit else "abandon"
         happening = Happening("resolved", {"decision": decision, "provider_job_id": job})
         if job is not None and attempt is not None:

@@ -136,7 +136,7 @@ def _retry_after(reply: ReplyValue) -> float | None:
         return seconds
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):  # a year of eleven digits, say
         return None
 
 

@@ -143,6 +143,8 @@ def test_a_rules_message_falls_back(told: Any) -> None:
         ("9" * 400, "9", 9.0),
         (None, "Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
         (None, "in a while", None),
+        (None, "Wed, 21 Oct 20150000000 07:28:00 GMT", None),
+        (None, "Wed, 21 Oct 2015 07:28:00 +99999999999999", None),
         (None, "", None),
         (None, None, None),
     ],

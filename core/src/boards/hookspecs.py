@@ -238,6 +238,9 @@ def boards_generation_event(event: "Event") -> None:
 
     It runs on a thread of its own and may block. What it raises is logged, and changes nothing.
 
+    What must not miss an end reads :meth:`boards.Boards.events`, or lists what ended, too: a
+    process that dies right after the commit of an end, or cannot read it then, tells nobody.
+
     .. code-block:: python
 
         from boards.hookspecs import hookimpl
@@ -251,7 +254,7 @@ def boards_generation_event(event: "Event") -> None:
                 finished.append((event.generation_id, event.type))
 
     Args:
-        event: What happened; told at least once, and again after a crash.
+        event: What happened; maybe told again, after a crash above all.
 
     .. versionadded:: 0.1
     """

@@ -261,16 +261,16 @@ class Engine:
                 if flight is not None and generation.canceling:
                     flight.wish_canceled()
                 elif flight is not None and flight.generation.phase == "queued":
-                    if generation.phase == "queued":
-                        continue  # its turn comes without this
+                    if generation.phase == "queued":  # its turn comes without this
+                        if flight.ticket is not None:  # thousands may wait there
+                            await self._seen(flight)
+                        continue
                     flight.spare()
                 if flight is not None and flight.generation.phase == "unknown":
                     flight.stale = True  # it may have been resolved
                 self._runner.wake(generation.id)
                 if flight is not None and generation.phase in ("waiting", "fetching"):
-                    # Or it would be asked for once more at whatever is written next.
-                    flight.generation = evolve(flight.generation, due_at=None)
-                    await self.machine.note(flight)
+                    await self._seen(flight)  # or it is asked for at whatever is written next
         for generation_id in self._observers.waited_for:
             existed = generation_id not in self._creating
             found = await self.store.get(generation_id)
@@ -279,6 +279,12 @@ class Engine:
             elif existed:
                 self._observers.gone(generation_id)
         await self._tell_of_others()
+
+    async def _seen(self, flight: Flight) -> None:
+        """Have a flight due no more: when it is driven next is kept in mind here."""
+        if not flight.stale:
+            flight.generation = evolve(flight.generation, due_at=None)
+            await self.machine.note(flight)
 
     async def _due(self) -> list[Generation]:
         """All that is due: what waits at a gate is, too, and must not hide what came after it."""

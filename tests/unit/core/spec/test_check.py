@@ -124,6 +124,19 @@ extract: {outputs: [{each: "body.images[*]", from: url, mime: type, meta: {w: wi
             1,
             "may be absent",
         ),
+        # files, which are prepared for the submit alone
+        (['let: {a: "${input.image?|url}"}', SUBMIT, EXTRACT], 1, "a file goes with the submit"),
+        (['let: {a: "${input.image?}"}', SUBMIT, EXTRACT], 1, "goes with the submit, and with"),
+        (
+            ['let: {a: {$each: "${input.images?}", do: "${item|url}"}}', SUBMIT, EXTRACT],
+            1,
+            "a file goes with the submit",
+        ),
+        (
+            [SUBMIT, 'poll: {path: /x, query: {a: "${input.image?|url}"}}', EXTRACT],
+            2,
+            "a file goes with the submit",
+        ),
         # roots
         ([json('{a: "${job.id}"}'), EXTRACT], 1, "'job' is not known here"),
         ([json('{a: "${prev.id}"}'), EXTRACT], 1, "'prev' is not known here"),

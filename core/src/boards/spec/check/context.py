@@ -40,6 +40,7 @@ class Context:
         roots: The first steps that a token may have.
         guarded: Inputs that are there for sure, as ``input.NAME``.
         secrets: Names for ``$secret``; empty where it may not stand.
+        files: Whether files are at hand: for a submit, and for nothing else.
         trusted: Where requests may go with credentials.
         used: Inputs that were referred to, gathered for a lint.
     """
@@ -52,6 +53,7 @@ class Context:
     roots: frozenset[str] = BEFORE
     guarded: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
+    files: bool = False
     trusted: TrustedHosts | None = None
     used: set[str] = field(factory=set)
 

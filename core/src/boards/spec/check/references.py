@@ -51,6 +51,11 @@ def check_token(
             f"known: {', '.join(sorted(context.roots))}",
         )
         return
+    if not FILE_FILTERS.isdisjoint(token.filters) and not context.files:
+        problems.error(place, f"{token.text}: a file goes with the submit, and with nothing else")
+        if token.root == "input":
+            context.used.add(token.name)
+        return
     if "bytes" in token.filters and not raw:
         problems.error(place, f"{token.text}: bytes are for multipart and body")
     known = _known_names(token, context)
@@ -101,7 +106,9 @@ def _check_input(
     filtered = not FILE_FILTERS.isdisjoint(token.filters)
     if is_file and not filtered and not whole and len(token.steps) == 1:
         forms = "|bytes" if raw else "|file or |url"
-        problems.error(place, f"{token.text} is a file: say how it is sent, for example {forms}")
+        how = f"say how it is sent, for example {forms}"
+        how = how if context.files else "it goes with the submit, and with nothing else"
+        problems.error(place, f"{token.text} is a file: {how}")
     elif filtered and not is_file:
         problems.error(
             place,

@@ -130,7 +130,7 @@ def check_submits(run: Execution, context: Context) -> None:
         if not last and submit.when is None:
             problems.error(place_of(submit), "only the last variant may lack 'when'")
         check_request_predicate(submit.when, context)
-        check_request(submit, context.guard(submit.when))
+        check_request(submit, evolve(context.guard(submit.when), files=True))
         check_paths(problems, RESPONSE, *submit.capture.values())
         _check_idempotency(submit, context)
 

@@ -226,5 +226,5 @@ def refuse_reserved(reserved: frozenset[str], inputs: Mapping[str, Any], generat
 
 def estimate(compiled: "CompiledGenerator", complete: Mapping[str, Any]) -> Cost | None:
     """What a generation with that input costs by the spec's list price, if it has one."""
-    found = compiled.estimate({"input": complete, "let": {}, "config": {}, "run": {}})
+    found = compiled.estimate({"input": complete})
     return None if found is None else Cost(*found)

@@ -1,6 +1,7 @@
 """A generator, compiled once: everything that the engine asks of a spec, as closures."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from attrs import evolve, fields, frozen, has
@@ -29,7 +30,15 @@ from boards.spec.replies import (
     compile_status,
 )
 from boards.spec.requests import CompiledRequest, tokens_of
-from boards.spec.tokens import Render, Scope, Template, Token, compile_template, compile_token
+from boards.spec.tokens import (
+    Render,
+    RenderError,
+    Scope,
+    Template,
+    Token,
+    compile_template,
+    compile_token,
+)
 
 __all__ = ["CompiledGenerator", "CompiledReconcile", "CompiledSocket", "CompiledSubmit"]
 
@@ -180,6 +189,7 @@ class CompiledGenerator:
             if spec.cost is not None and spec.cost.times is not None
             else None
         )
+        self._config = provider.config
         self._prices_lets = spec.cost is not None and _mentions(spec.cost.times, "let")
 
     @property
@@ -202,6 +212,19 @@ class CompiledGenerator:
                 derived[name] = value
         return complete
 
+    def _priced(self, scope: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The scope of a price: of ``let``, what can be derived before there is an attempt."""
+        if not self._prices_lets:
+            return scope
+        derived: dict[str, Any] = {}
+        complete = {**scope, "let": derived}
+        for name, render in self._lets:
+            with suppress(RenderError):
+                value = render(complete)
+                if value is not ABSENT:
+                    derived[name] = value
+        return complete
+
     def choose_submit(self, scope: Scope) -> CompiledSubmit | None:
         """The first variant whose ``when`` holds; the last has none.
 
@@ -213,13 +236,18 @@ class CompiledGenerator:
         return None
 
     def estimate(self, scope: Scope) -> tuple[float, str, float] | None:
-        """US dollars, unit and quantity by the spec's list price; None where it has none."""
+        """US dollars, unit and quantity by the spec's list price; None where it has none.
+
+        A scope of the input alone is enough. What is no number counts once.
+        """
         cost = self.spec.cost
         if cost is None or cost.usd is None:
             return None
-        if self._prices_lets:
-            scope = self.with_lets(scope)
-        times = self._times(scope) if self._times is not None else 1
+        scope = {"config": self._config, **scope}
+        try:
+            times = 1 if self._times is None else self._times(self._priced(scope))
+        except RenderError:
+            times = 1
         if isinstance(times, str) and cost.unit == "character":
             times = len(times)
         quantity = float(times) if isinstance(times, int | float) else 1.0

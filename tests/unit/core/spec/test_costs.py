@@ -153,3 +153,53 @@ def test_units_are_counted_from_the_input(unit: str, times: str, quantity: float
     compiled = CompiledGenerator(file.generators[0], "acme", ProviderSpec())
     found = compiled.estimate({"input": {"text": "Guten Tag, Bär"}})
     assert found == (0.5 * quantity, unit, quantity)
+
+
+@pytest.mark.parametrize(
+    ("unit", "times", "told"),
+    [
+        ("second", "${input.seconds}", "is a text, which would count once: ${input.seconds|int}"),
+        ("image", "${input.width}x${input.width}", "is a text, which would count once"),
+        ("second", "${input.image?|url}", "a file goes with the submit"),
+        ("second", "${run.id}", "'run' is not known here"),
+        ("second", "${input.seconds|int}", None),
+        ("character", "${input.seconds}", None),
+        ("image", "${input.width}", None),
+        ("image", "${config.factor}", None),
+    ],
+)
+def test_what_is_no_number_of_units_is_a_mistake(unit: str, times: str, told: str | None) -> None:
+    """A text would count once, whatever it says, and a budget would believe it."""
+    cost = f'unit: {unit}, usd: 0.5, source: s, as_of: 2025-01-15, times: "{times}"'
+    schema = """{type: object, properties: {
+      seconds: {type: string, enum: ["5", "10"], default: "5"}, width: {type: integer, default: 1},
+      image: {type: string, format: image}}}"""
+    text = SPEC.replace("{{type: object}}", schema.replace("{", "{{").replace("}", "}}"))
+    text = text.replace("base_url:", "factor: 3, base_url:")
+    problems = Problems()
+    document = yaml.parse(text.format(cost), "f.yaml", problems)
+    assert document is not None
+    check_documents([document], problems)
+    assert len(problems.errors) == (told is not None)
+    assert told is None or told in problems.errors[0].message
+
+
+@pytest.mark.parametrize(
+    ("times", "given", "quantity"),
+    [
+        ("${config.factor}", {}, 3),
+        ("${let.n}", {"n": 4}, 12),
+        ("${input.text|int}", {"text": "7"}, 7),
+        ("${input.text|int}", {"text": "auto"}, 1),
+        ("${let.later}", {}, 1),
+    ],
+)
+def test_a_price_needs_the_input_alone(times: str, given: Any, quantity: float) -> None:
+    """What there is only once there is an attempt is not asked for: nothing fails before one."""
+    cost = f'unit: second, usd: 0.5, source: s, as_of: 2025-01-15, times: "{times}"'
+    let = 'let: {later: "${run.id}", n: {$map: "${input.n?}", to: {"4": 12}}}, '
+    text = SPEC.format(cost).replace("{submit:", f"{{{let}submit:")
+    file = read_text(text, "f.yaml", Problems())
+    provider = ProviderSpec(config={"factor": 3})
+    found = CompiledGenerator(file.generators[0], "acme", provider).estimate({"input": given})
+    assert found == (0.5 * quantity, "second", quantity)

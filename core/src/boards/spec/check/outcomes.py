@@ -62,9 +62,9 @@ def check_cost(cost: CostSpec | None, context: Context) -> None:
         return
     problems, actual = context.problems, cost.actual
     check_rules(cost, problems)
-    check_template(cost.times, context)
-    if cost.times is not None and not cost.times.tokens and not _is_number(cost.times):
-        problems.error(place_of(cost, "times"), "times is a number, or a token: ${input.seconds}")
+    check_template(cost.times, context.only("input", "let", "config"))
+    if cost.times is not None:
+        _check_times(cost, cost.times, context)
     if actual is None:
         return
     check_rules(actual, problems)
@@ -74,6 +74,20 @@ def check_cost(cost: CostSpec | None, context: Context) -> None:
         problems.error(
             place_of(actual, "quantity"), "a quantity needs the price of one: usd, beside actual"
         )
+
+
+def _check_times(cost: CostSpec, times: Template, context: Context) -> None:
+    place = place_of(cost, "times")
+    if not times.tokens:
+        if not _is_number(times):
+            context.problems.error(place, "times is a number, or a token: ${input.seconds}")
+        return
+    token = times.only_token
+    if cost.unit == "character" or (token is not None and (token.filters or len(token.steps) != 1)):
+        return
+    if token is None or context.schema_of(token.root, token.name).get("type") == "string":
+        read = "" if token is None else f": {token.text.removesuffix('}')}|int}} reads it"
+        context.problems.error(place, f"{times.text} is a text, which would count once{read}")
 
 
 def _is_number(written: Template) -> bool:

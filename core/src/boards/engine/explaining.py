@@ -146,11 +146,11 @@ async def explained(
         storage.note(before[name], value, wording)
     client = _client(entry.provider, provider, settings, wording)
     notes: list[str] = []
-    scope = compiled.with_lets({"input": complete, "config": client.config, "run": _run()})
-    found = compiled.estimate(scope)
-    cost = None if found is None else Cost(*found)
     steps: list[Step] = []
     try:
+        scope = compiled.with_lets({"input": complete, "config": client.config, "run": _run()})
+        found = compiled.estimate(scope)
+        cost = None if found is None else Cost(*found)
         rendered = await _submit(compiled, client, storage, scope, wording, notes)
         if rendered is not None:
             if compiled.websocket is not None:

@@ -159,6 +159,13 @@ def run(command: str, cwd: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "{}"), done.stderr + command
 
 
+async def test_what_cannot_be_derived_is_told_of_the_input(tmp_path: Path) -> None:
+    """As a generation would fail with ``invalid_input``."""
+    lets = {"number": "${input.prompt|int}"}
+    with pytest.raises(InvalidInputError, match="cannot read a text"):
+        await explain({**host(let=lets), "home": tmp_path / "home"}, prompt="a fox")
+
+
 async def test_the_submit_is_told_without_a_key_and_without_sending(tmp_path: Path) -> None:
     """Its address, headers, body and price; the secret is masked."""
     found = await explain({**host(), "home": tmp_path / "home"}, prompt="a fox")

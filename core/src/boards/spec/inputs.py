@@ -77,8 +77,15 @@ class InputSchema:
         )
 
     def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The input with defaults of its own filled in; what was given wins."""
-        return {**plain(self.defaults), **given}
+        """The input with defaults of its own filled in; what was given wins.
+
+        To a schema 4.0 is the integer 4, and in a text of a request it must be.
+        """
+        completed = {**plain(self.defaults), **given}
+        for name, value in completed.items():
+            if type(value) is float and value.is_integer():
+                completed[name] = _as_declared(self.properties.get(name), value)
+        return completed
 
     def problems(self, value: Mapping[str, Any]) -> list[Problem]:
         """Everything that is wrong with a completed input, each naming its field."""
@@ -214,6 +221,19 @@ def _field(path: list[str | int]) -> str:
 
 def _join(where: str, name: str) -> str:
     return f"{where}.{name}" if where else name
+
+
+def _as_declared(schema: Any, value: float) -> int | float:
+    """A whole number as the integer that its schema means, or as its enum has it."""
+    if not isinstance(schema, Mapping):
+        return value
+    for one in schema.get("enum", ()):
+        if type(one) in (int, float) and one == value:
+            return one  # type: ignore[no-any-return]
+    types = schema.get("type")
+    return (
+        int(value) if "integer" in ([types] if isinstance(types, str) else types or ()) else value
+    )
 
 
 def _file_input(name: str, schema: Any) -> FileInput | None:

@@ -18,6 +18,25 @@ def told(properties: dict[str, Any], value: dict[str, Any], **more: Any) -> list
 
 
 @pytest.mark.parametrize(
+    ("schema", "given", "meant"),
+    [
+        ({"type": "integer"}, 4.0, 4),
+        ({"type": ["integer", "null"]}, 4.0, 4),
+        ({"enum": [1, 2.5]}, 1.0, 1),
+        ({"type": "number", "enum": [1, 2.5]}, 2.5, 2.5),
+        ({"type": "integer"}, 4.5, 4.5),
+        ({"type": "number"}, 4.0, 4.0),
+        ({"type": "boolean"}, 1.0, 1.0),
+        ({}, 4.0, 4.0),
+    ],
+)
+def test_a_whole_number_is_the_integer_that_is_meant(schema: Any, given: Any, meant: Any) -> None:
+    """JSON Schema takes 4.0 for an integer, but ``4.0x4.0`` is no size and no key of a $map."""
+    complete = InputSchema({"properties": {"n": schema}}).complete({"n": given})
+    assert repr(complete) == repr({"n": meant})
+
+
+@pytest.mark.parametrize(
     ("schema", "value", "message"),
     [
         ({"type": "string"}, 5, "must be a string, not 5"),

@@ -171,7 +171,7 @@ DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(KB|MB|GB)")
 _BYTES: Final = {"KB": 1000, "MB": 1000_000, "GB": 1000_000_000}
-RATE = re.compile(r"([1-9][0-9]*)/([0-9]+(?:\.[0-9]+)?(?:ms|s|m|h))")
+RATE = re.compile(r"([1-9][0-9]*)/(?=[0-9.]*[1-9])([0-9]+(?:\.[0-9]+)?(?:ms|s|m|h))")
 
 
 @attrs.frozen

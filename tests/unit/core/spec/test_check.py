@@ -124,6 +124,16 @@ extract: {outputs: [{each: "body.images[*]", from: url, mime: type, meta: {w: wi
             1,
             "may be absent",
         ),
+        # an element and a frame have no HTTP status
+        (
+            [
+                SUBMIT,
+                'reconcile: {path: /x, each: "body[*]", where: {eq: [id, x], not: {status: 200}}}',
+                EXTRACT,
+            ],
+            2,
+            "status is that of a reply",
+        ),
         # files, which are prepared for the submit alone
         (['let: {a: "${input.image?|url}"}', SUBMIT, EXTRACT], 1, "a file goes with the submit"),
         (['let: {a: "${input.image?}"}', SUBMIT, EXTRACT], 1, "goes with the submit, and with"),

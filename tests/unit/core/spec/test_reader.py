@@ -142,6 +142,7 @@ def test_what_can_be_read_is_read() -> None:
         ("retry: {base: 1d}", 19, "expected a duration"),
         ("retry: {base: -1s}", 19, "expected a duration"),
         ("limits: {rate: 600}", 20, "expected a rate such as 600/1m"),
+        ("limits: {rate: 5/0.0s}", 20, "expected a rate such as 600/1m"),
         ("limits: {rate: 0/1s}", 20, "expected a rate"),
         ("limits: {concurrency: 0}", 27, "expected an integer of at least 1"),
         ("files: {data_uri_max: 1MiB}", 27, "expected a size such as 256KB"),

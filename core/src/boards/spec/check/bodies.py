@@ -161,6 +161,11 @@ def check_reply_predicate(
     for condition in predicate.conditions if predicate else ():
         if condition.path is not None and roots is not None:
             check_paths(context.problems, roots, condition.path)
+        if condition.operator == "status" and roots is None:
+            place = (predicate.place if predicate else None) or NOWHERE
+            context.problems.error(
+                place.at("status"), "status is that of a reply: of a value here, eq: [status, ...]"
+            )
         _check_operands(condition, context)
         check_reply_predicate(condition.negated, context, roots)
 

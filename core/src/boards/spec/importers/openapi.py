@@ -5,6 +5,7 @@ of a job cannot be told from a document, so what is written takes the reply for 
 https://spec.openapis.org/oas/v3.0.4.html
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -20,7 +21,7 @@ from boards.spec.importers.media import carrier_of, first_kind, kind_of_mime
 from boards.spec.importers.outputs import Outputs, find_outputs, outputs_of
 from boards.spec.importers.samples import sample_of
 from boards.spec.importers.schemas import Notes, Schemas, types_of
-from boards.spec.inputs import FILE_FORMATS
+from boards.spec.inputs import FILE_FORMATS, InputSchema
 from boards.spec.places import did_you_mean
 
 __all__ = ["import_openapi", "operations"]
@@ -620,6 +621,11 @@ def _docs(node: Mapping[str, Any]) -> str:
 # Fixtures
 
 
+def _as_text(value: Any) -> str:
+    """A value as a path, a form or a part has it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def _fixtures(
     operation: _Operation,
     submit: Mapping[str, Any],
@@ -634,7 +640,8 @@ def _fixtures(
     if given is None:
         return []
     expect: dict[str, Any] = {"method": submit["method"]}
-    path = _TOKEN.sub(lambda found: quote(str(given[found[1]]), safe=""), submit["path"])
+    whole = InputSchema(inputs.schema()).complete(given)  # a default stands in a path too
+    path = _TOKEN.sub(lambda found: quote(_as_text(whole[found[1]]), safe=""), submit["path"])
     if "${" not in path:
         expect["path"] = path
     if body is not None:
@@ -647,10 +654,15 @@ def _fixtures(
         elif body.key == "json":
             expect["json"] = sent
         else:
-            expect[body.key] = {
-                key: value
+            texts = {
+                key: [_as_text(one) for one in (value if isinstance(value, list) else [value])]
                 for key, value in sent.items()
-                if isinstance(value, str | int) and not isinstance(value, bool)
+            }
+            # A list is so many parts of one name.
+            expect[body.key] = {
+                key: listed if len(listed) > 1 else listed[0]
+                for key, listed in texts.items()
+                if listed
             }
     tests = []
     status = {"status": reply.status}

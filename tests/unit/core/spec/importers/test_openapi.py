@@ -56,6 +56,35 @@ async def test_each_operation_checks_and_its_fixtures_pass(operation: str) -> No
     assert len(results) == 2
 
 
+@pytest.mark.parametrize("media_type", ["multipart/form-data", "application/json"])
+async def test_fixtures_know_defaults_and_how_values_are_written(media_type: str) -> None:
+    """A default in the path, true and false in texts, and lists as parts of one name."""
+    texts = {"type": "array", "items": {"type": "string"}, "default": ["a", "b"]}
+    properties = {
+        "hd": {"type": "boolean", "default": True},
+        "scale": {"type": "number", "default": 0.5},
+        "tags": texts,
+        "one": {**texts, "default": ["a"]},
+        "none": {**texts, "default": []},
+    }
+    schema = {"type": "object", "properties": properties}
+    version = {"name": "version", "in": "path", "required": True, "schema": {"default": "v 1"}}
+    safe = {"name": "safe", "in": "path", "required": True, "schema": {"type": "boolean"}}
+    operation = {
+        "parameters": [version, safe],
+        "requestBody": {"required": True, "content": {media_type: {"schema": schema}}},
+        "responses": {"200": {"content": {"image/png": {}}}},
+    }
+    document = {"openapi": "3.1.0", "paths": {"/{version}/{safe}/draw": {"post": operation}}}
+    found = import_model("openapi", document, provider="acme", name="", generator="draw")
+    success = found.document["tests"][0]["exchanges"][0]
+    assert success["expect"]["path"].startswith("/v%201/")
+    results = await run_fixtures(
+        ["acme/draw"], generators=[found.document], providers=found.providers
+    )
+    assert [(one.name, one.problems) for one in results if one.problems] == []
+
+
 def test_the_provider_comes_of_servers_and_security() -> None:
     """A variable of the address has its default."""
     assert studio("createImage").providers == {

@@ -124,6 +124,26 @@ extract: {outputs: [{each: "body.images[*]", from: url, mime: type, meta: {w: wi
             1,
             "may be absent",
         ),
+        # derived values
+        (
+            ['let: {a: "${input.seed?}"}', json('{a: "${let.a}"}'), EXTRACT],
+            2,
+            "${let.a} may be absent",
+        ),
+        (
+            ["let: {a: {$when: {exists: input.seed}, then: 1}}", json('{a: "${let.a}"}'), EXTRACT],
+            2,
+            "${let.a} may be absent",
+        ),
+        (
+            [
+                'let: {a: {$map: "${input.style?}", to: {bold: x}}, b: "${let.a?}!"}',
+                json('{a: "${let.b}"}'),
+                EXTRACT,
+            ],
+            2,
+            "${let.b} may be absent",
+        ),
         # an element and a frame have no HTTP status
         (
             [
@@ -330,6 +350,29 @@ def test_mistakes_of_an_execution(lines: list[str], line: int, message: str) -> 
     ((found, told),) = execution(*lines)
     assert found == line
     assert message in told
+
+
+@pytest.mark.parametrize(
+    ("let", "value"),
+    [
+        ('{a: "${input.seed?}"}', '"${let.a?}"'),
+        ('{a: "${input.seed?}"}', '{$when: {exists: let.a}, then: "${let.a}"}'),
+        ('{a: "${input.size?}"}', '"${let.a}"'),
+        ("{a: {$when: {exists: input.seed}, then: 1, else: 2}}", '"${let.a}"'),
+        ('{a: {seed: "${input.seed?}"}}', '"${let.a}"'),
+        (
+            '{a: {$when: {exists: input.width}, then: "${input.width}x${input.height?}", else: 1}}',
+            '"${let.a}"',
+        ),
+    ],
+)
+def test_derived_values_that_are_there(let: str, value: str) -> None:
+    """Where the checker is sure, or the token says that it may be absent."""
+    body = f"      let: {let}\n      {json(f'{{a: {value}}}')}\n      {EXTRACT}\n"
+    sides = "dependentRequired: {width: [height]}\n        properties:\n"
+    sides += "          width: {type: integer}\n          height: {type: integer}\n"
+    inputs = INPUTS.replace("properties:\n", sides)
+    assert check(f"{PROVIDER}{inputs}{body}") == []
 
 
 def test_all_mistakes_are_told_at_once() -> None:

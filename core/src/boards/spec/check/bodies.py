@@ -21,9 +21,15 @@ from boards.spec.operators import (
 )
 from boards.spec.places import NOWHERE, did_you_mean
 from boards.spec.predicates import Condition, Predicate, same
-from boards.spec.tokens import Template
+from boards.spec.tokens import Template, Token
 
-__all__ = ["check_body", "check_reply_predicate", "check_request_predicate", "tokens_in"]
+__all__ = [
+    "check_body",
+    "check_reply_predicate",
+    "check_request_predicate",
+    "may_be_absent",
+    "tokens_in",
+]
 
 
 def check_body(body: Body | None, context: Context) -> None:
@@ -52,6 +58,37 @@ def check_body(body: Body | None, context: Context) -> None:
             _check_secret(body, context)
         case Literal() | None:
             pass
+
+
+def may_be_absent(body: Body | None, context: Context) -> bool:
+    """Whether a body may come to nothing, so that its key is left out."""
+    match body:
+        case Template() | Ratio() | Each():
+            return any(_may_lack(token, context) for token in tokens_of(body))
+        case MapTo():
+            return _may_lack(body.token, context) or any(
+                may_be_absent(one, context) for one in parts_of(body)
+            )
+        case When(predicate, then, otherwise):
+            return (
+                otherwise is None
+                or may_be_absent(then, context.guard(predicate))
+                or may_be_absent(otherwise, context)
+            )
+        case _:
+            return False
+
+
+def _may_lack(token: Token, context: Context) -> bool:
+    """Whether a token with ``?`` may have no value: that it has one is checked of all others."""
+    if not token.optional:
+        return False
+    if token.root == "let":
+        return token.name in context.absent or len(token.steps) > 1
+    if token.root != "input" or len(token.steps) > 1 or not context.is_certain(token.name):
+        return True
+    named = context.schema_of("input", token.name).get("type")
+    return not isinstance(named, str) or named == "null"
 
 
 def _check_map(body: MapTo, context: Context) -> None:

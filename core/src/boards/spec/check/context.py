@@ -35,10 +35,11 @@ class Context:
         problems: Where mistakes are noted.
         schema: Of the input.
         lets: Names that ``let`` has derived so far.
+        absent: Those of them that may be absent.
         captures: Names below ``job``, or below ``upload``.
         config: Keys of the provider's config.
         roots: The first steps that a token may have.
-        guarded: Inputs that are there for sure, as ``input.NAME``.
+        guarded: Values that are there for sure, as ``input.NAME``.
         secrets: Names for ``$secret``; empty where it may not stand.
         files: Whether files are at hand: for a submit, and for nothing else.
         trusted: Where requests may go with credentials.
@@ -48,6 +49,7 @@ class Context:
     problems: Problems
     schema: InputSchema | None = None
     lets: frozenset[str] | None = None
+    absent: frozenset[str] = frozenset()
     captures: frozenset[str] | None = None
     config: frozenset[str] | None = None
     roots: frozenset[str] = BEFORE
@@ -59,7 +61,15 @@ class Context:
 
     def guard(self, predicate: Predicate | None) -> "Context":
         """The context under a predicate: what must exist there needs no ``?``."""
-        return evolve(self, guarded=self.guarded | frozenset(_existing(predicate)))
+        there = frozenset(_existing(predicate))
+        return evolve(self, guarded=self.guarded | there | frozenset(self._required_by(there)))
+
+    def _required_by(self, there: frozenset[str]) -> Iterator[str]:
+        """The inputs that the schema requires where some others are there."""
+        required = self.schema.schema.get("dependentRequired", {}) if self.schema else {}
+        for name, needed in required.items():
+            if f"input.{name}" in there:
+                yield from (f"input.{one}" for one in needed)
 
     def with_roots(self, *roots: str) -> "Context":
         """The context where further roots are known."""
@@ -76,9 +86,12 @@ class Context:
             schema is None
             or name in schema.required
             or name in schema.defaults
-            or f"input.{name}" in self.guarded
-            or _ALL in self.guarded
+            or self.is_guarded(f"input.{name}")
         )
+
+    def is_guarded(self, name: str) -> bool:
+        """Whether a condition has made sure of a value: of ``input.NAME`` or ``let.NAME``."""
+        return name in self.guarded or _ALL in self.guarded
 
     def schema_of(self, root: str, name: str) -> dict[str, Any]:
         """The schema of an input; empty for anything else."""

@@ -2,7 +2,7 @@
 
 from attrs import evolve
 
-from boards.spec.check.bodies import check_body
+from boards.spec.check.bodies import check_body, may_be_absent
 from boards.spec.check.context import BEFORE, Context, place_of
 from boards.spec.check.inputs import check_inputs, misnamed
 from boards.spec.check.outcomes import check_cost, check_outputs, check_replies
@@ -57,7 +57,8 @@ def check_generator(
     _check_kind(generator, provider, problems)
     for name, body in run.let.items():
         check_body(body, before)
-        before = evolve(before, lets=(before.lets or frozenset()) | {name})
+        absent = before.absent | {name} if may_be_absent(body, before) else before.absent - {name}
+        before = evolve(before, lets=(before.lets or frozenset()) | {name}, absent=absent)
     for template in provider.headers.values() if provider is not None else ():
         check_template(template, before, text=True)
     outside = evolve(before, secrets=frozenset())

@@ -66,6 +66,11 @@ def check_token(
         )
     elif token.root == "input":
         _check_input(token, place, context, text=text, whole=whole, raw=raw and not text)
+    elif token.root == "let" and token.name in context.absent:
+        if not token.optional and not context.is_guarded(f"let.{token.name}"):
+            problems.error(
+                place, f"{token.text} may be absent, as what it is derived of: end it with '?'"
+            )
     elif token.root == "run" and token.name == "webhook_url" and not token.optional:
         problems.error(
             place, f"{token.text} is absent where no webhook is configured: end it with '?'"

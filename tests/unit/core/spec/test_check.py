@@ -124,6 +124,13 @@ extract: {outputs: [{each: "body.images[*]", from: url, mime: type, meta: {w: wi
             1,
             "may be absent",
         ),
+        # null
+        ([json('{a: "x ${input.style}"}'), EXTRACT], 1, "${input.style} is null by default"),
+        (
+            [SUBMIT.replace("run,", 'run, query: {a: "${input.style}"},'), EXTRACT],
+            1,
+            "null by default",
+        ),
         # derived values
         (
             ['let: {a: "${input.seed?}"}', json('{a: "${let.a}"}'), EXTRACT],

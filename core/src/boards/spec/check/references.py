@@ -1,7 +1,7 @@
 """Tokens and paths: what they refer to is there, and can stand where they stand."""
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from boards.spec.check.context import Context
 from boards.spec.paths import Path
@@ -121,10 +121,17 @@ def _check_input(
             "image, audio, video, model, file",
         )
     elif text and len(token.steps) == 1 and "json" not in token.filters:
-        _check_text(token, place, context.schema_of("input", token.name), problems)
+        _check_text(token, place, context)
 
 
-def _check_text(token: Token, place: Place, schema: dict[str, Any], problems: Problems) -> None:
+def _check_text(token: Token, place: Place, context: Context) -> None:
+    problems, schema = context.problems, context.schema_of("input", token.name)
+    is_null = "default" in schema and schema["default"] is None
+    if is_null and not token.optional and not context.is_guarded(f"input.{token.name}"):
+        problems.error(
+            place,
+            f"{token.text} is null by default, which cannot stand in a text: end it with '?'",
+        )
     found = {"array": "a list", "object": "a mapping"}.get(str(schema.get("type")))
     if found is not None:
         problems.error(

@@ -292,9 +292,8 @@ def _is_docstring(text: str) -> bool:
 
 
 def _docstring(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    if escaped.endswith('"'):
-        escaped = f'{escaped[:-1]}\\"'
+    escaped = text[:-1].replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    escaped += f"\\{text[-1]}" if text[-1] in ("\\", '"') else text[-1]
     first, *others = escaped.split("\n")
     if not others:
         return f'    """{first}"""'

@@ -263,6 +263,6 @@ def _text(value: object) -> str:
 
 
 def _escaped(text: str) -> str:
-    """A text for within a docstring."""
-    escaped = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    return f'{escaped[:-1]}\\"' if escaped.endswith('"') else escaped
+    """A text for within a docstring: a quote at its end would be one too many."""
+    begin, last = text[:-1].replace("\\", "\\\\").replace('"""', '\\"\\"\\"'), text[-1:]
+    return begin + (f"\\{last}" if last in ("\\", '"') else last)

@@ -163,3 +163,16 @@ def test_there_are_generators_to_convert() -> None:
 def test_all_shapes_have_an_expression() -> None:
     """What is left out of the expressions is a whole of its own."""
     assert {Submit, SecretRequest} <= set(IN_PYTHON)
+
+
+@pytest.mark.parametrize("text", ['say """', '\\"', 'a "b"', "a\\", '\\"""', 'two\nlines """'])
+def test_a_description_may_end_with_quotes(text: str) -> None:
+    """It is a docstring, and comes back from it."""
+    io = Io(input_schema={"type": "object"})
+    spec = GeneratorSpec(
+        name="x", artifact_type="image", provider="acme", description=text, io=io,
+        execution=read_as(
+            Execution, {"submit": {"path": "/x"}, "extract": {"output_paths": ["url"]}}
+        ),
+    )  # fmt: skip
+    assert spec_of(run(python_source([spec]))["X"]).description == text

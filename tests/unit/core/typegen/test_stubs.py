@@ -50,6 +50,15 @@ def test_every_file_is_python(installed: tuple[GeneratorTypes, ...]) -> None:
             assert repr(name) in facade
 
 
+@pytest.mark.parametrize("text", ['say """', '""""', '\\"', 'a "b"', "a\\", '\\"""'])
+def test_a_description_may_end_with_quotes(text: str) -> None:
+    """What it says comes back from the docstring."""
+    found = inputs(one(description=text))
+    (made,) = ast.parse(found).body
+    assert isinstance(made, ast.ClassDef)
+    assert ast.get_docstring(made) == f"acme/x: {text}"
+
+
 def test_the_same_generators_give_the_same_text(installed: tuple[GeneratorTypes, ...]) -> None:
     """Byte for byte, so that a check in CI tells what changed."""
     again = typed_generators(Registry(load(environment={"FAL_KEY": "a key changes nothing"})))

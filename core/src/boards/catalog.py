@@ -156,8 +156,13 @@ class _Building:
                 if offer.row.type == "rest":
                     self.definitions[name] = (layer.scope, offer)
         for layer in self.layers:
-            # What merely adjusts a provider may turn out to define it, and be named by another.
-            for name, offer in sorted(layer.providers.items(), key=lambda item: item[1].row.type):
+            # What merely adjusts a provider may turn out to define it, and be named by another;
+            # what is no definition may turn out to be an instance.
+            known = {"", "rest", *self.definitions}
+            for name, offer in sorted(
+                layer.providers.items(),
+                key=lambda item: (item[1].row.type not in known, item[1].row.type),
+            ):
                 before = self.providers.get(name)
                 made = self._provider(layer, name, offer)
                 overrides = before.parts[-1].source if before is not None else None

@@ -300,12 +300,15 @@ def test_what_to_install(site: Any, configure: Configure, home: Path) -> None:
 
 
 def test_an_instance_of_an_instance(acme: Any, configure: Configure, home: Path) -> None:
-    """An instance has a definition, not another instance, as its type."""
-    (home / "providers.yaml").write_text("providers:\n  one: {type: acme}\n  two: {type: one}\n")
-    registry = Registry(configure())
-    availability = registry.provider("two").availability()
-    assert availability.reason == "'one' is itself an instance of 'acme'"
-    assert availability.setup == "Write type: acme."
+    """An instance has a definition, not another instance, as its type; whatever they are called."""
+    for one in ("one", "a"):
+        (home / "providers.yaml").write_text(
+            f"providers: {{{one}: {{type: acme}}, two: {{type: {one}}}}}"
+        )
+        registry = Registry(configure())
+        availability = registry.provider("two").availability()
+        assert availability.reason == f"{one!r} is itself an instance of 'acme'"
+        assert availability.setup == "Write type: acme."
 
 
 def test_a_hosts_files_over_our_own_plugin(site: Any, configure: Configure, home: Path) -> None:

@@ -124,6 +124,17 @@ extract: {outputs: [{each: "body.images[*]", from: url, mime: type, meta: {w: wi
             1,
             "may be absent",
         ),
+        # conditions
+        (
+            [json("{a: {$when: {eq: [input.size, smal]}, then: 1}}"), EXTRACT],
+            1,
+            "input.size is never 'smal'; did you mean 'small'?",
+        ),
+        (
+            [json("{a: {$when: {in: [input.style, [1]]}, then: 1}}"), EXTRACT],
+            1,
+            "input.style is never 1; known: 'bold', null",
+        ),
         # null
         ([json('{a: "x ${input.style}"}'), EXTRACT], 1, "${input.style} is null by default"),
         (

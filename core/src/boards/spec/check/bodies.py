@@ -5,6 +5,7 @@ from typing import Any
 
 from boards.spec.check.context import RESPONSE, Context
 from boards.spec.check.references import check_paths, check_template, check_token
+from boards.spec.grammar import shown
 from boards.spec.operators import (
     Body,
     Concat,
@@ -181,8 +182,10 @@ def _check_input_condition(condition: Condition, context: Context) -> None:
         return
     for operand in condition.operands:
         if not isinstance(operand, Template) and not any(same(operand, one) for one in allowed):
-            near = did_you_mean(_text(operand), map(_text, allowed))
-            problems.error(place, f"{path.text} is never {_text(operand)!r}{near}")
+            alike = [one for one in allowed if type(one) is type(operand)]
+            near = did_you_mean(_text(operand), map(_text, alike))
+            near = near or f"; known: {', '.join(map(shown, allowed))}"  # types are strict
+            problems.error(place, f"{path.text} is never {shown(operand)}{near}")
 
 
 def check_reply_predicate(

@@ -79,11 +79,12 @@ class InputSchema:
     def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The input with defaults of its own filled in; what was given wins.
 
-        To a schema 4.0 is the integer 4, and in a text of a request it must be.
+        To a schema 4.0 is the integer 4, and 1 one of its numbers 0.5 and 1.0; in a text of a
+        request, and to a ``$map``, they must be.
         """
         completed = {**plain(self.defaults), **given}
         for name, value in completed.items():
-            if type(value) is float and value.is_integer():
+            if type(value) is int or (type(value) is float and value.is_integer()):
                 completed[name] = _as_declared(self.properties.get(name), value)
         return completed
 
@@ -231,9 +232,8 @@ def _as_declared(schema: Any, value: float) -> int | float:
         if type(one) in (int, float) and one == value:
             return one  # type: ignore[no-any-return]
     types = schema.get("type")
-    return (
-        int(value) if "integer" in ([types] if isinstance(types, str) else types or ()) else value
-    )
+    is_integer = types == "integer" or (isinstance(types, list) and "integer" in types)
+    return int(value) if is_integer else value
 
 
 def _file_input(name: str, schema: Any) -> FileInput | None:

@@ -23,6 +23,8 @@ def told(properties: dict[str, Any], value: dict[str, Any], **more: Any) -> list
         ({"type": "integer"}, 4.0, 4),
         ({"type": ["integer", "null"]}, 4.0, 4),
         ({"enum": [1, 2.5]}, 1.0, 1),
+        ({"enum": [0.5, 1.0]}, 1, 1.0),
+        ({"enum": [True, 2]}, 1, 1),
         ({"type": "number", "enum": [1, 2.5]}, 2.5, 2.5),
         ({"type": "integer"}, 4.5, 4.5),
         ({"type": "number"}, 4.0, 4.0),

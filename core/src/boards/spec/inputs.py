@@ -19,6 +19,8 @@ FILE_FORMATS: Final = frozenset({"image", "audio", "video", "model", "file"})
 _MAX_DEPTH: Final = 100
 _MAX_BITS: Final = 1024
 _LARGE: Final = 1 << _MAX_BITS - 1
+_EXACT: Final = 1 << 53
+"""Below this a float is the integer that somebody wrote."""
 _NAMES: Final = {
     "string": "a string",
     "integer": "an integer",
@@ -233,7 +235,7 @@ def _as_declared(schema: Any, value: float) -> int | float:
             return one  # type: ignore[no-any-return]
     types = schema.get("type")
     is_integer = types == "integer" or (isinstance(types, list) and "integer" in types)
-    return int(value) if is_integer else value
+    return int(value) if is_integer and abs(value) < _EXACT else value
 
 
 def _file_input(name: str, schema: Any) -> FileInput | None:

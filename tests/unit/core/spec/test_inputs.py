@@ -27,6 +27,7 @@ def told(properties: dict[str, Any], value: dict[str, Any], **more: Any) -> list
         ({"enum": [True, 2]}, 1, 1),
         ({"type": "number", "enum": [1, 2.5]}, 2.5, 2.5),
         ({"type": "integer"}, 4.5, 4.5),
+        ({"type": "integer"}, 1e300, 1e300),
         ({"type": "number"}, 4.0, 4.0),
         ({"type": "boolean"}, 1.0, 1.0),
         ({}, 4.0, 4.0),

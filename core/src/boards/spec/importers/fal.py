@@ -23,6 +23,8 @@ __all__ = ["import_fal"]
 _ENDPOINT = re.compile(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)+")
 _QUEUE: Final = "https://queue.fal.run"
 _JOB: Final = "764cabcf-b745-4b3e-ae38-1200304cf45b"
+_MOST_REFERENCES: Final = 8
+"""How often a reference may lead to another: some lead back to themselves."""
 _NAMESPACES: Final = ("workflows", "comfy")
 _MADE: Final[dict[str, MediaKind]] = {
     "image": "image",
@@ -135,11 +137,9 @@ def _at(tree: Any, *steps: str) -> Any:
 
 def _component(document: Mapping[str, Any], ending: str) -> Any:
     """The component that ends so, where there is one: documents without paths have no other way."""
-    found = [
-        schema
-        for key, schema in (_at(document, "components", "schemas") or {}).items()
-        if str(key).endswith(ending)
-    ]
+    schemas = _at(document, "components", "schemas")
+    listed = schemas.items() if isinstance(schemas, Mapping) else ()
+    found = [schema for key, schema in listed if str(key).endswith(ending)]
     return found[0] if len(found) == 1 else None
 
 
@@ -169,9 +169,9 @@ def _ordered(
     document: Mapping[str, Any], schemas: Schemas, endpoint: str, takes: Mapping[str, Any]
 ) -> list[str]:
     """The names of the inputs as fal orders them: what is required first, where it says nothing."""
-    schema = _input(document, endpoint)
-    while isinstance(schema, Mapping) and "$ref" in schema:
-        schema = schemas.target(schema["$ref"])
+    schema, followed = _input(document, endpoint), 0
+    while isinstance(schema, Mapping) and "$ref" in schema and followed < _MOST_REFERENCES:
+        schema, followed = schemas.target(schema["$ref"]), followed + 1
     told = schema.get("x-fal-order-properties") if isinstance(schema, Mapping) else None
     if isinstance(told, list):
         return [one for one in told if isinstance(one, str)]

@@ -1,5 +1,6 @@
 """Documents that nobody expects: refused with a reason, or imported with a note; never a crash."""
 
+import contextlib
 import json
 from typing import Any
 
@@ -87,6 +88,7 @@ REFUSED = [
     ("fal", {"detail": "Endpoint not found"}, "Endpoint not found"),
     ("fal", {"paths": {}}, "does not say what it takes"),
     ("fal", {"paths": {"/ /": {"post": {}}}}, "no endpoint of fal"),
+    ("fal", {"components": {"schemas": ["x"]}, "paths": {"/a/b": {}}}, "does not say what it"),
     ("openapi", {"swagger": "2.0", "paths": {"/a": {}}}, "Swagger 2.0"),
     ("openapi", {}, "names no version"),
     ("openapi", {"openapi": "4.0.0", "paths": {"/a": {}}}, "'4.0.0'"),
@@ -287,6 +289,19 @@ def test_open_inputs_are_closed_and_told() -> None:
     found = imported("fal", fal({"type": "object", "additionalProperties": True}))
     assert "additionalProperties" not in found.document["io"]["input_schema"]
     assert any("further inputs" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("importer", ["cog", "fal", "openapi"])
+def test_a_schema_that_is_but_a_reference_to_itself_is_no_endless_one(importer: str) -> None:
+    """It says nothing, and is refused or takes anything."""
+    loop = {"$ref": "#/components/schemas/Input"}
+    document = {"openapi": "3.1.0", "components": {"schemas": {"Input": loop}}}
+    content = {"application/json": {"schema": loop}}
+    document["paths"] = {"/acme/fox": {"post": {"requestBody": {"content": content}}}}
+    if importer == "cog":
+        document = {"latest_version": {"id": "1", "openapi_schema": document}}
+    with contextlib.suppress(SpecError):
+        import_model(importer, document, provider="acme", name="acme/fox")
 
 
 JSON = st.recursive(

@@ -125,8 +125,8 @@ def _input(components: Mapping[str, Any], name: str) -> Any:
     if "Input" in components:
         return components["Input"]
     for outer in ("PredictionRequest", "Request"):
-        properties = components.get(outer, {}).get("properties", {})
-        if isinstance(properties, Mapping) and "input" in properties:
+        properties = _properties(components.get(outer))
+        if "input" in properties:
             return properties["input"]
     raise SpecError(f"The OpenAPI of {name} has no component Input: its inputs are unknown.")
 
@@ -135,11 +135,16 @@ def _output(components: Mapping[str, Any], notes: Notes) -> Any:
     if "Output" in components:
         return components["Output"]
     for outer in ("PredictionResponse", "Response"):
-        properties = components.get(outer, {}).get("properties", {})
-        if isinstance(properties, Mapping) and "output" in properties:
+        properties = _properties(components.get(outer))
+        if "output" in properties:
             return properties["output"]
     notes.add("", "the document has no component Output")
     return {}
+
+
+def _properties(schema: Any) -> Mapping[str, Any]:
+    properties = schema.get("properties") if isinstance(schema, Mapping) else None
+    return properties if isinstance(properties, Mapping) else {}
 
 
 def _model_name(document: Mapping[str, Any], name: str) -> str:

@@ -81,6 +81,11 @@ REFUSED = [
     ("cog", {"openapi_schema": {"components": {"schemas": {}}}}, "no component Input"),
     (
         "cog",
+        {"openapi_schema": {"components": {"schemas": {"Request": None}}}},
+        "no component Input",
+    ),
+    (
+        "cog",
         {"openapi_schema": {"components": {"schemas": {"Input": {"type": "string"}}}}},
         "no object",
     ),

@@ -339,8 +339,8 @@ class _AiohttpReply:
         if length is not None and length > limit:
             await self.close()
             raise ReplyTooLargeError(f"{length:,} bytes, more than {limit:,}")
-        if length is None:
-            return await _whole(self, limit)
+        if length is None or "content-encoding" in self.headers:
+            return await _whole(self, limit)  # the length is that of compressed bytes
         try:
             return await self._response.read()
         except _BREAKS as error:

@@ -1,6 +1,7 @@
 """The transport over real sockets: what was sent, what came back, and nothing sent twice."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -57,6 +58,7 @@ def replying(reply: bytes, seen: list[bytes]) -> Handle:
     return handle
 
 
+PACKED = gzip.compress(b"x" * 1000)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: a=b\r\nX-Seen: Yes\r\n\r\nhi"
 
 
@@ -267,11 +269,12 @@ async def test_a_reply_that_breaks_off_is_lost(transport: AiohttpTransport) -> N
     [
         b"Content-Length: 1000\r\n\r\n" + b"x" * 1000,
         b"Transfer-Encoding: chunked\r\n\r\n3e8\r\n" + b"x" * 1000 + b"\r\n0\r\n\r\n",
+        b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(PACKED) + PACKED,
     ],
-    ids=["declared", "chunked"],
+    ids=["declared", "chunked", "compressed"],
 )
 async def test_a_reply_over_its_limit_is_cut_off(transport: AiohttpTransport, body: bytes) -> None:
-    """Whether the server says how long it is, or not."""
+    """Whether the server says how long it is, or not, or how long it is compressed."""
     async with server(replying(b"HTTP/1.1 200 OK\r\n" + body, [])) as base:
         reply = await transport.send(Request("GET", base + "/"))
         with pytest.raises(ReplyTooLargeError):

@@ -47,6 +47,8 @@ _KEPT: Final = 15.0
 _ONCE: Final = 0.0
 """Websockets have connections of their own, and submits to a host that is not trusted with more."""
 _MAX_FRAME: Final = 64 * 1024 * 1024
+_SHOWN: Final = 200
+"""Characters of what is wrong with a reply."""
 
 
 class UnsentError(Exception):
@@ -304,6 +306,8 @@ def _explained(error: BaseException, sending: _Sending, request: Request) -> Exc
     if isinstance(error, aiohttp.InvalidURL):  # 0177.0.0.1 and other ways to hide an address
         return UnsentError(f"{host} is no address: {error}", forbidden=str(host))
     what = str(error) or type(error).__name__
+    if isinstance(error, aiohttp.ClientResponseError):  # its text has the URL, query and all
+        what = f"{error.status}, {' '.join(error.message.split())[:_SHOWN]}"
     if isinstance(error, TimeoutError):
         what = (
             f"no answer within {request.timeout:g} s" if sending.sent else "no connection in time"

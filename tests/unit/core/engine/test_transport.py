@@ -264,6 +264,17 @@ async def test_a_reply_that_breaks_off_is_lost(transport: AiohttpTransport) -> N
             await reply.read(1000)
 
 
+async def test_what_is_no_http_tells_no_query(transport: AiohttpTransport) -> None:
+    """The client's words for a broken reply quote its whole address; signatures stand in that."""
+    async with server(replying(b"HTTP/1.1 200 OK\r\nno header\r\n\r\n", [])) as base:
+        with pytest.raises(LostReplyError, match="400, Invalid header") as caught:
+            await transport.send(Request("GET", f"{base}/a.png?signature=s3cret"))
+        assert "s3cret" not in str(caught.value)
+        with pytest.raises(UnsentError, match="400, Invalid header") as refused:
+            await transport.connect(f"{base.replace('http', 'ws')}/?key=s3cret", 5.0)
+    assert "s3cret" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     "body",
     [

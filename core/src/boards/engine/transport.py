@@ -213,7 +213,7 @@ class AiohttpTransport:
             )
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             if request.fresh and sending.sent:
-                self._distrusted.add(url.host)
+                self._distrusted.add(url.raw_host)
             raise _explained(error, sending, request) from error
         return _AiohttpReply(response)
 
@@ -221,7 +221,7 @@ class AiohttpTransport:
         """Seconds for which an idle connection may be used again for a request."""
         if not request.fresh:
             return _KEPT
-        return _ONCE if url.host in self._distrusted else _LIVELY
+        return _ONCE if url.raw_host in self._distrusted else _LIVELY
 
     async def connect(self, url: str, seconds: float | None) -> Socket:
         sending = _Sending()
@@ -299,7 +299,7 @@ async def _stay(_session: Any, _context: Any, _params: Any) -> None:
 
 def _explained(error: BaseException, sending: _Sending, request: Request) -> Exception:
     """The transport's word for an exception of aiohttp."""
-    host = URL(request.url, encoded=True).host
+    host = URL(request.url, encoded=True).raw_host  # not decoded: that may fail
     cause: BaseException | None = getattr(error, "os_error", error)
     if isinstance(cause, ForbiddenAddressError):
         return UnsentError(f"{host} is {cause.address}: {cause}", forbidden=cause.address)

@@ -275,6 +275,12 @@ async def test_what_is_no_http_tells_no_query(transport: AiohttpTransport) -> No
     assert "s3cret" not in str(refused.value)
 
 
+async def test_a_host_that_no_name_can_have_is_unsent(transport: AiohttpTransport) -> None:
+    """A prefix of an encoded name, and nothing behind it."""
+    with pytest.raises(UnsentError, match="xn--"):
+        await transport.send(Request("GET", "http://xn--/", fresh=True))
+
+
 @pytest.mark.parametrize(
     "body",
     [

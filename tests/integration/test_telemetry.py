@@ -127,6 +127,24 @@ async def test_a_generation_is_one_trace(
     assert (download.attributes or {})["boards.download.size"] == generation.artifacts[0].size
 
 
+@pytest.mark.parametrize("url", ["http://cdn.example:99999/a.png", "http://[cdn]/a.png"])
+async def test_an_address_that_is_none_fails_as_it_does_unwatched(
+    open_boards: Open, acme: Acme, collected: Collected, url: str
+) -> None:
+    """At once, as ``untrusted_url``; its span has no address."""
+
+    async def odd(_request: web.Request) -> web.StreamResponse:
+        return web.json_response({"images": [{"url": url}]})
+
+    acme.answers["result"] = odd
+    async with asyncio.timeout(10), open_boards() as boards:
+        with pytest.raises(GenerationFailedError) as caught:
+            await boards.generate("acme/draw", prompt="a")
+    assert caught.value.kind == "untrusted_url"
+    (download,) = collected.spans()["boards.download"]
+    assert "server.port" not in (download.attributes or {})
+
+
 async def test_figures_tell_outcomes_times_and_sizes(
     open_boards: Open, acme: Acme, collected: Collected
 ) -> None:

@@ -271,12 +271,8 @@ class Telemetry:
     @asynccontextmanager
     async def child(self, known: _Trace, name: str, url: str) -> "AsyncIterator[Span]":
         """A span of something that is carried for a generation; a URL's host, and no more of it."""
-        parts = urlsplit(url)
-        attributes: dict[str, str | int] = {"server.address": parts.hostname or ""}
-        if parts.port is not None:
-            attributes["server.port"] = parts.port
         within = trace.set_span_in_context(known.span)
-        span = self._tracer.start_span(name, within, SpanKind.CLIENT, attributes)
+        span = self._tracer.start_span(name, within, SpanKind.CLIENT, _server(url))
         try:
             yield span
         except BaseException as error:
@@ -353,6 +349,16 @@ def _attributes(generation: "Generation") -> dict[str, str]:
         "gen_ai.request.model": generation.generator.removeprefix(f"{generation.provider}/"),
         "boards.generator": generation.generator,
     }
+
+
+def _server(url: str) -> dict[str, str | int]:
+    """A URL's host and port; empty for what is none: whoever carries it refuses it."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return {}
+    return {"server.address": host} | ({} if port is None else {"server.port": port})
 
 
 def _nanoseconds(seconds: float) -> int:

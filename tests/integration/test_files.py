@@ -199,6 +199,18 @@ async def test_bytes_that_are_no_image_are_no_success(
             await boards.generate("acme/draw", prompt="a")
 
 
+async def test_a_declared_type_with_an_odd_extension_is_kept(acme: Acme, open_boards: Open) -> None:
+    """The system's table has extensions that no storage takes: ``.webmanifest``, ``.x_t``."""
+
+    async def bytes_(_request: web.Request) -> web.StreamResponse:
+        return web.Response(body=b"\x00\xfe", content_type="application/manifest+json")
+
+    acme.answers["file"] = bytes_
+    async with asyncio.timeout(10), open_boards() as boards:
+        generation = await boards.generate("acme/draw", prompt="a")
+    assert generation.artifacts[0].key.endswith(".bin")
+
+
 async def test_a_synchronous_provider_answers_with_the_bytes(acme: Acme, open_boards: Open) -> None:
     """No poll: the reply to the submit is the result."""
 

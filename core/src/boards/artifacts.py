@@ -27,6 +27,8 @@ REFERENCE_PREFIX = "artifact:"
 KEY = re.compile(r"([0-9a-f]{64})\.[a-z0-9]{1,8}")
 """What a key of a storage looks like: the hash of the bytes, and an extension."""
 
+_EXTENSION = re.compile(r"[a-z0-9]{1,8}")
+
 # What the platform's own table lacks or spells in a way that no viewer expects.
 _EXTENSIONS = {
     "audio/flac": "flac",
@@ -121,8 +123,9 @@ def extension_of(mime: str) -> str:
     essence = mime.partition(";")[0].strip().lower()
     if essence in _EXTENSIONS:
         return _EXTENSIONS[essence]
-    guessed = mimetypes.guess_extension(essence)
-    return guessed[1:] if guessed else "bin"
+    # The platform's table has some that no key may have: webmanifest, x_t, c++.
+    guessed = (mimetypes.guess_extension(essence) or "")[1:]
+    return guessed if _EXTENSION.fullmatch(guessed) else "bin"
 
 
 def type_of(mime: str) -> ArtifactType | None:

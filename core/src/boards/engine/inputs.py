@@ -55,7 +55,11 @@ def _is_file(value: Any) -> bool:
 def _file_problems(name: str, value: Any) -> list[Problem]:
     if isinstance(value, os.PathLike):
         path = Path(value)
-        if not path.is_file():
+        try:
+            there = path.is_file()
+        except OSError as error:  # its name is too long, a directory may not be searched
+            return [Problem(name, f"{path} cannot be read: {error.strerror or error}")]
+        if not there:
             return [Problem(name, f"there is no file {path}")]
         if not os.access(path, os.R_OK):
             return [Problem(name, f"{path} cannot be read")]

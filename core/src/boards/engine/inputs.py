@@ -11,7 +11,7 @@ from boards.engine.files import parse_data_uri
 from boards.engine.media import sniff
 from boards.errors import InvalidInputError, Problem
 from boards.spec.inputs import InputSchema
-from boards.storage import Storage
+from boards.storage import Blob, BlobWriter, Storage
 
 __all__ = ["checked", "ingested"]
 
@@ -106,25 +106,30 @@ async def ingested(
 async def _kept(name: str, value: Any, storage: Storage) -> Any:
     if isinstance(value, Artifact):
         return value.reference
-    if isinstance(value, bytes | bytearray):
-        writer = storage.writer()
-        await writer.write(bytes(value))
-        blob = await writer.commit(extension_of(sniff(bytes(value[:512])) or ""))
-        return f"{REFERENCE_PREFIX}{blob.key}"
-    if not isinstance(value, os.PathLike):
+    if not isinstance(value, bytes | bytearray | os.PathLike):
         return value
-    path = Path(value)
     writer = storage.writer()
+    try:
+        if isinstance(value, os.PathLike):
+            blob = await _copied(name, Path(value), writer)
+        else:
+            await writer.write(bytes(value))
+            blob = await writer.commit(extension_of(sniff(writer.head) or ""))
+    except BaseException:  # a caller who gives up, too
+        await writer.abort()
+        raise
+    return f"{REFERENCE_PREFIX}{blob.key}"
+
+
+async def _copied(name: str, path: Path, writer: BlobWriter) -> Blob:
     try:
         with await asyncio.to_thread(path.open, "rb") as file:
             while chunk := await asyncio.to_thread(file.read, _CHUNK):
                 await writer.write(chunk)
     except OSError as error:
-        await writer.abort()
         problem = Problem(name, f"{path} cannot be read: {error.strerror or error}")
         raise InvalidInputError("An input file cannot be read.", [problem]) from error
     sniffed = sniff(writer.head)
     extension = extension_of(sniffed) if sniffed else path.suffix[1:].lower()
     usable = extension.isalnum() and extension.isascii() and len(extension) <= 8
-    blob = await writer.commit(extension if usable else "bin")
-    return f"{REFERENCE_PREFIX}{blob.key}"
+    return await writer.commit(extension if usable else "bin")

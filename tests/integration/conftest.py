@@ -46,9 +46,10 @@ def open_boards(acme: Acme, tmp_path: Path) -> Open:
         execution: dict[str, Any] | None = None,
         environment: dict[str, str] | None = None,
         synchronous: bool = False,
+        artifact_type: str = "image",
         **settings: Any,
     ) -> Boards:
-        spec = generator(**(execution or {}))
+        spec = generator(**(execution or {})) | {"artifact_type": artifact_type}
         spec["execution"] = _stated(spec["execution"])
         if synchronous:
             del spec["execution"]["poll"], spec["execution"]["result"]

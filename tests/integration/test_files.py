@@ -14,6 +14,8 @@ from tests.integration.acme import PNG, Acme
 from tests.integration.conftest import Open
 from tests.integration.emulated import emulators, settings
 
+SAMPLES = Path(__file__).parents[1] / "data" / "media"
+
 
 @pytest.mark.parametrize("provider", ["replicate", "fal"])
 async def test_a_large_file_is_uploaded_where_a_data_uri_would_be_too_large(
@@ -197,6 +199,46 @@ async def test_bytes_that_are_no_image_are_no_success(
     async with open_boards() as boards:
         with pytest.raises(GenerationFailedError, match=message):
             await boards.generate("acme/draw", prompt="a")
+
+
+def _branded(name: str, brand: bytes) -> bytes:
+    content = (SAMPLES / name).read_bytes()
+    return content[:8] + brand + content[12:]
+
+
+@pytest.mark.parametrize("form", ["url", "base64"])
+@pytest.mark.parametrize(
+    ("wanted", "content", "mime"),
+    [
+        ("audio", _branded("a.m4a", b"isom"), "audio/mp4"),
+        ("audio", (SAMPLES / "a.webm").read_bytes(), "audio/webm"),
+        ("video", (SAMPLES / "a.ogg").read_bytes(), "video/ogg"),
+        ("image", _branded("a.avif", b"avis"), "image/avif"),
+        ("image", _branded("a.avif", b"mif1"), "image/avif"),
+    ],
+    ids=["mp4", "webm", "ogg", "avis", "mif1"],
+)
+async def test_a_container_is_taken_for_what_the_generator_makes(
+    acme: Acme, open_boards: Open, form: str, wanted: str, content: bytes, mime: str
+) -> None:
+    """Sound lies in MP4 and WebM, film in Ogg: their first bytes do not tell, and it was paid."""
+
+    async def bytes_(_request: web.Request) -> web.StreamResponse:
+        return web.Response(body=content)
+
+    async def inline(_request: web.Request) -> web.StreamResponse:
+        return web.json_response({"b64": base64.b64encode(content).decode()})
+
+    acme.answers["file"] = bytes_
+    if form == "base64":
+        acme.answers["result"] = inline
+    outputs = {"url": "body.images[*].url", "base64": "body.b64"}
+    extract = {"outputs": [{"from": outputs[form], "as": form}]}
+    async with open_boards(execution={"extract": extract}, artifact_type=wanted) as boards:
+        [artifact] = (await boards.generate("acme/draw", prompt="a")).artifacts
+    assert (artifact.type, artifact.mime) == (wanted, mime)
+    if wanted == "audio":
+        assert artifact.duration == pytest.approx(1.5, abs=0.01)
 
 
 async def test_a_declared_type_with_an_odd_extension_is_kept(acme: Acme, open_boards: Open) -> None:

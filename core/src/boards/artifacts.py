@@ -32,10 +32,12 @@ _EXTENSION = re.compile(r"[a-z0-9]{1,8}")
 # What the platform's own table lacks or spells in a way that no viewer expects.
 _EXTENSIONS = {
     "audio/flac": "flac",
+    "audio/mp4": "m4a",
     "audio/mpeg": "mp3",
     "audio/ogg": "ogg",
     "audio/opus": "opus",
     "audio/wav": "wav",
+    "audio/webm": "webm",
     "audio/x-wav": "wav",
     "application/json": "json",
     "application/octet-stream": "bin",
@@ -52,6 +54,7 @@ _EXTENSIONS = {
     "text/vtt": "vtt",
     "application/x-subrip": "srt",
     "video/mp4": "mp4",
+    "video/ogg": "ogv",
     "video/quicktime": "mov",
     "video/webm": "webm",
 }

@@ -29,7 +29,7 @@ _LONGEST: Final = 1_000_000
 _IMAGES: Final = frozenset(
     {"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/heic", "image/tiff"}
 )
-_VIDEOS: Final = frozenset({"video/mp4", "video/quicktime", "video/webm"})
+_VIDEOS: Final = frozenset({"video/mp4", "video/quicktime", "video/webm", "audio/webm"})
 
 
 @frozen

@@ -12,7 +12,7 @@ from attrs import asdict, evolve
 from boards.artifacts import Artifact, ArtifactType, extension_of, type_of
 from boards.engine.facts import facts_of
 from boards.engine.files import parse_data_uri
-from boards.engine.media import mismatch, sniff
+from boards.engine.media import as_wanted, mismatch, sniff
 from boards.engine.rest import ProviderClient
 from boards.errors import BoardsError, ProviderError
 from boards.events import Happening
@@ -99,7 +99,8 @@ async def _kept(machine: "Machine", flight: "Flight", found: Found) -> Output:
         raise ProviderError("provider", _EMPTY)
     writer = machine.storage.writer()
     await writer.write(content)
-    blob = await writer.commit(extension_of(sniff(content[:512]) or mime))
+    sniffed = as_wanted(sniff(content[:512]), _artifact_type(flight))
+    blob = await writer.commit(extension_of(sniffed or mime))
     flight.blobs[blob.key] = blob
     return Output(
         "text" if found.form in ("text", "json") else "inline",
@@ -233,7 +234,7 @@ async def _fetch_one(machine: "Machine", flight: "Flight", output: Output) -> Ou
     wanted = _artifact_type(flight)
     head = downloaded.writer.head
     declared = output.mime or downloaded.content_type
-    sniffed = sniff(head)
+    sniffed = as_wanted(sniff(head), wanted)
     if downloaded.writer.size == 0:
         await downloaded.writer.abort()
         raise ProviderError("provider", _EMPTY)
@@ -310,7 +311,7 @@ async def _artifact(
         raise ProviderError("transient", f"The storage has lost {output.key}.")
     mime = output.mime or "application/octet-stream"
     if output.form == "inline":
-        mime = sniff(blob.head) or mime
+        mime = as_wanted(sniff(blob.head), wanted) or mime
         known = None if mime == "application/octet-stream" else mime
         if other := mismatch(known, wanted):
             raise ProviderError("provider", f"The output is {other}, not {wanted}.")

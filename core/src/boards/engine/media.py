@@ -5,7 +5,7 @@ from typing import Final
 
 from boards.artifacts import ArtifactType, type_of
 
-__all__ = ["SNIFF_BYTES", "mismatch", "sniff"]
+__all__ = ["SNIFF_BYTES", "as_wanted", "mismatch", "sniff"]
 
 SNIFF_BYTES: Final = 512
 
@@ -28,10 +28,19 @@ _MAGIC: Final = (
 _RIFF: Final = {b"WAVE": "audio/wav", b"WEBP": "image/webp", b"AVI ": "video/x-msvideo"}
 _BRANDS: Final = {
     b"avif": "image/avif",
+    b"avis": "image/avif",
     b"heic": "image/heic",
+    b"heix": "image/heic",
     b"M4A ": "audio/mp4",
+    b"M4B ": "audio/mp4",
     b"qt  ": "video/quicktime",
 }
+_EITHER: Final = {
+    ("video/mp4", "audio"): "audio/mp4",
+    ("video/webm", "audio"): "audio/webm",
+    ("audio/ogg", "video"): "video/ogg",
+}
+"""Containers of sound and of film, whose first bytes do not tell which of the two they hold."""
 
 
 def sniff(head: bytes) -> str | None:
@@ -41,6 +50,9 @@ def sniff(head: bytes) -> str | None:
             return mime
     if head[:4] == b"RIFF":
         return _RIFF.get(head[8:12])
+    if head[4:12] == b"ftypmif1":  # pictures of any coding: the other brands tell which
+        brands = head[16 : int.from_bytes(head[:4], "big")]
+        return "image/avif" if b"avif" in brands else "image/heic"
     if head[4:8] == b"ftyp":
         return _BRANDS.get(head[8:12], "video/mp4")
     if head[257:262] == b"ustar":
@@ -48,6 +60,11 @@ def sniff(head: bytes) -> str | None:
     if len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06:
         return "audio/mpeg"
     return _sniff_text(head)
+
+
+def as_wanted(mime: str | None, wanted: ArtifactType) -> str | None:
+    """What :func:`sniff` told; of a container that may hold what is wanted, the type for that."""
+    return mime and _EITHER.get((mime, wanted), mime)
 
 
 def _sniff_text(head: bytes) -> str | None:

@@ -68,12 +68,12 @@ def as_wanted(mime: str | None, wanted: ArtifactType) -> str | None:
 
 
 def _sniff_text(head: bytes) -> str | None:
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:256].lower()
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    while start.startswith((b"<?", b"<!--")):  # declarations and comments
+        start = start.partition(b"?>" if start.startswith(b"<?") else b"-->")[2].lstrip()
     if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
         return "text/html"
-    if start.startswith(b"<svg") or (start.startswith(b"<?xml") and b"<svg" in start):
-        return "image/svg+xml"
-    return None
+    return "image/svg+xml" if start.startswith((b"<svg", b"<!doctype svg")) else None
 
 
 _STRICT: Final = frozenset({"image", "audio", "video"})

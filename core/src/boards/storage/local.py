@@ -183,7 +183,12 @@ class LocalStorage:
 
     def _create_temporary(self) -> tuple[Path, int]:
         path = self._name_temporary()
-        return path, os.open(path, os.O_CREAT | os.O_EXCL | _APPEND, 0o666)
+        flags = os.O_CREAT | os.O_EXCL | _APPEND
+        try:
+            return path, os.open(path, flags, 0o666)
+        except FileNotFoundError:  # the directory may have been deleted by hand
+            self._temporary.mkdir(exist_ok=True)
+            return path, os.open(path, flags, 0o666)
 
     def _remove(self, path: Path, before: float) -> bool:
         aside = self._name_temporary()

@@ -146,9 +146,19 @@ async def test_many_write_equal_bytes_first(storage: LocalStorage) -> None:
 async def test_a_directory_deleted_by_hand_is_made_again(storage: LocalStorage) -> None:
     """A cleaned-up storage takes the same bytes as before."""
     blob = await put(storage, b"again")
-    shutil.rmtree(storage.path(blob.key).parent)
-    assert await put(storage, b"again") == blob
-    assert await content(storage, blob.key) == b"again"
+    for folder in (storage.path(blob.key).parent, storage.root / "tmp"):
+        shutil.rmtree(folder)
+        assert await put(storage, b"again") == blob
+        assert await content(storage, blob.key) == b"again"
+        await put(storage, folder.name.encode())
+
+
+async def test_a_storage_that_is_gone_is_not_made_again(storage: LocalStorage) -> None:
+    """Its disk may be away for a moment: what is written beneath is lost when that comes back."""
+    shutil.rmtree(storage.root)
+    with pytest.raises(StorageError):
+        await put(storage, b"lost")
+    assert not storage.root.exists()
 
 
 async def test_blobs_of_two_levels_of_directories_get_their_place(tmp_path: Path) -> None:

@@ -102,6 +102,11 @@ async def test_what_is_not_there_is_told(acme: Acme, home: Path) -> None:
             await boards.lineage(f"{one.id}.1")
         with pytest.raises(NotFoundError):
             await boards.lineage("nobody.0")
+        for digits in ("9" * 25, "9" * 5000):  # more than SQLite has, and than Python reads
+            with pytest.raises(NotFoundError):
+                await boards.lineage(f"{one.id}.{digits}")
+            with pytest.raises(NotFoundError):
+                await boards.url(f"{one.id}.{digits}")
 
 
 async def test_steps_of_a_pipeline_are_linked_by_files_and_by_texts(acme: Acme, home: Path) -> None:

@@ -6,7 +6,7 @@ then. So they lead back in time alone, and there is no way round in a circle.
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from boards.spec.inputs import InputSchema
 
 __all__ = ["Lineage", "Link", "Relative", "Source", "named", "nearest_first", "sources"]
+
+_DIGITS: Final = 9
+"""Of an artifact's number, at most: ids come from anywhere, and not every number can be read."""
 
 
 @frozen
@@ -138,7 +141,7 @@ def named(given: str | Artifact | Generation) -> tuple[str, int | None]:
     """The generation that an id, an artifact or a generation names; and which artifact of it."""
     id_ = given if isinstance(given, str) else given.id
     generation_id, dot, number = id_.rpartition(".")
-    if dot and number.isascii() and number.isdecimal():
+    if dot and number.isascii() and number.isdecimal() and len(number) <= _DIGITS:
         return generation_id, int(number)
     return id_, None
 

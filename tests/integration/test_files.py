@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -138,11 +139,14 @@ async def test_an_artifact_tells_the_facts_of_its_bytes(
     assert "1 x 1" in " ".join(capsys.readouterr().out.split())
 
 
-async def test_outputs_inside_the_reply_need_no_download(acme: Acme, open_boards: Open) -> None:
-    """Base64 and data URIs are decoded, and typed by their bytes."""
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.encodebytes])
+async def test_outputs_inside_the_reply_need_no_download(
+    acme: Acme, open_boards: Open, encode: Callable[[bytes], bytes]
+) -> None:
+    """Base64 and data URIs are decoded, also with line breaks, and typed by their bytes."""
 
     async def inline(_request: web.Request) -> web.StreamResponse:
-        encoded = base64.b64encode(PNG).decode()
+        encoded = encode(PNG).decode()
         return web.json_response({"b64": [encoded], "uri": f"data:image/png;base64,{encoded}"})
 
     acme.answers["result"] = inline

@@ -138,7 +138,7 @@ async def _decoded(found: Found) -> tuple[bytes, str]:
         case "bytes" if isinstance(value, bytes):
             return value, found.mime or "application/octet-stream"
         case "data_uri" | "base64" if isinstance(value, str):
-            decode = parse_data_uri if found.form == "data_uri" else _from_base64
+            decode = _from_uri if found.form == "data_uri" else _from_base64
             try:
                 if len(value) > _LARGE:
                     content, mime = await asyncio.to_thread(decode, value)
@@ -151,11 +151,23 @@ async def _decoded(found: Found) -> tuple[bytes, str]:
             raise ProviderError("provider", f"An output is not {found.form}, as the spec says.")
 
 
+def _from_uri(value: str) -> tuple[bytes, str]:
+    try:
+        return parse_data_uri(value)
+    except ValueError:
+        return parse_data_uri(_unbroken(value))
+
+
 def _from_base64(value: str) -> tuple[bytes, str]:
     try:
-        return base64.b64decode(value, validate=True), "application/octet-stream"
+        return base64.b64decode(_unbroken(value), validate=True), "application/octet-stream"
     except binascii.Error as error:
         raise ValueError(f"bad base64: {error}") from None
+
+
+def _unbroken(value: str) -> str:
+    """Base64 without line breaks: RFC 2045 has one after 76 characters, and many encoders do."""
+    return "".join(value.split())
 
 
 async def fetch(machine: "Machine", flight: "Flight") -> Again | Done:

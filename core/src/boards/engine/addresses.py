@@ -104,4 +104,9 @@ def _entry(text: str) -> tuple[_Network, int | None]:
         port = int(digits)
     if host == "localhost":
         host = "127.0.0.1"
-    return ipaddress.ip_network(host), port
+    network: _Network = ipaddress.ip_network(host)
+    if isinstance(network, ipaddress.IPv6Network):
+        mapped = network.network_address.ipv4_mapped
+        if mapped is not None and network.prefixlen == 128:  # as check() looks at it
+            network = ipaddress.ip_network(mapped)
+    return network, port

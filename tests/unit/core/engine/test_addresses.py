@@ -98,6 +98,12 @@ def test_the_settings_allow_exactly_what_they_name(
             policy.check(address, port)
 
 
+@pytest.mark.parametrize("address", FORBIDDEN)
+def test_what_was_refused_is_allowed_by_the_name_that_the_refusal_told(address: str) -> None:
+    """The remedy repeats it: ``BOARDS_ALLOW_PRIVATE_HOSTS=ADDRESS``."""
+    AddressPolicy((address,)).check(address, 443)
+
+
 def test_true_allows_everything() -> None:
     """For emulators and networks of one's own."""
     for address in FORBIDDEN:

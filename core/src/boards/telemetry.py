@@ -6,7 +6,8 @@ hosts that do not use OpenTelemetry, this module is never loaded.
 
 Names follow the semantic conventions for generative AI and for HTTP where they have any
 (https://github.com/open-telemetry/semantic-conventions-genai, in development as of 2025), else
-they begin with ``boards.``. No input, no output, no URL, no header and no owner is in any of them.
+they begin with ``boards.``. No input, no output, no URL, no header and no owner is in any of them,
+but for what the message of a failure and the reason of an event quote.
 """
 
 import time

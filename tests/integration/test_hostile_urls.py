@@ -561,7 +561,7 @@ async def test_a_websocket_is_not_redirected(
 
 
 async def test_the_reason_is_told_without_secrets_of_the_url(
-    internet: Internet, downloader: Downloader
+    internet: Internet, downloader: Downloader, client: ProviderClient
 ) -> None:
     """Signatures stand in queries, passwords before the host."""
     for template in (
@@ -569,10 +569,16 @@ async def test_the_reason_is_told_without_secrets_of_the_url(
         "http://me:hush@127.0.0.2:CANARY/a.png",
         "http://127.0.0.2:CANARY/\x1b[31ma.png",
     ):
-        with pytest.raises(ProviderError) as caught:
-            await fetch(downloader, internet.url(template))
-        assert "hush" not in caught.value.message
-        assert "\x1b" not in caught.value.message
+        url = internet.url(template)
+        for refused in (
+            fetch(downloader, url),
+            client.exchange(rendered(url, authenticated=True)),
+            client.repeat(rendered(url, authenticated=False, method="PUT")),
+        ):
+            with pytest.raises(ProviderError) as caught:
+                await refused
+            assert "hush" not in caught.value.message
+            assert "\x1b" not in caught.value.message
 
 
 async def test_an_unreachable_public_address_may_be_tried_again(

@@ -29,7 +29,7 @@ from boards.errors import ProviderError
 from boards.spec.hosts import origin
 from boards.storage import BlobWriter, Storage
 
-__all__ = ["Downloaded", "Downloader", "Fetcher"]
+__all__ = ["Downloaded", "Downloader", "Fetcher", "shown"]
 
 MAX_REDIRECTS: Final = 5
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -199,7 +199,7 @@ class Downloader:
             if fruitless >= _FRUITLESS or time.monotonic() + pause > deadline:
                 break
             await asyncio.sleep(pause)
-        raise ProviderError("transient", f"The output {_shown(url)} broke off again and again.")
+        raise ProviderError("transient", f"The output {shown(url)} broke off again and again.")
 
     async def _follow(
         self, url: str, own: Mapping[str, str], partial: _Partial, seconds: float
@@ -213,7 +213,7 @@ class Downloader:
             if at is None:
                 raise ProviderError(
                     "untrusted_url",
-                    f"The output URL {_shown(here)} was not fetched: it is not http(s) with a"
+                    f"The output URL {shown(here)} was not fetched: it is not http(s) with a"
                     " plain host.",
                 )
             if at != first:
@@ -231,7 +231,7 @@ class Downloader:
                 return await self._read(reply, partial)
             finally:
                 await reply.close()
-        raise ProviderError("untrusted_url", f"The output URL {_shown(url)} redirects in circles.")
+        raise ProviderError("untrusted_url", f"The output URL {shown(url)} redirects in circles.")
 
     async def _send(self, request: Request) -> Reply:
         try:
@@ -240,7 +240,7 @@ class Downloader:
             if error.forbidden is not None:
                 raise ProviderError(
                     "untrusted_url",
-                    f"The output URL {_shown(request.url)} was not fetched: {error}.",
+                    f"The output URL {shown(request.url)} was not fetched: {error}.",
                     remedy=(
                         "If the address is meant, allow it: "
                         f"BOARDS_ALLOW_PRIVATE_HOSTS={error.forbidden}"
@@ -373,11 +373,11 @@ def _redirected(here: str, location: str) -> str:
         return location if _CONTROLS.search(location) else _encoded(urljoin(here, location))
     except ValueError as error:
         raise ProviderError(
-            "untrusted_url", f"The output URL {_shown(here)} redirects to nowhere: {error}."
+            "untrusted_url", f"The output URL {shown(here)} redirects to nowhere: {error}."
         ) from error
 
 
-def _shown(url: str) -> str:
+def shown(url: str) -> str:
     """A URL for messages: without what may be a secret, and what would disturb a terminal."""
     bare = re.split(r"[?#]", url, maxsplit=1)[0]
     return re.sub(r"//[^/]*@", "//***@", _CONTROLS.sub("?", bare))[:200]

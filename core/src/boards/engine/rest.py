@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from attrs import evolve
 
 from boards.engine import sse
+from boards.engine.download import shown
 from boards.engine.limits import Gate
 from boards.engine.scrubbing import Scrubber
 from boards.engine.transport import (
@@ -176,14 +177,14 @@ class ProviderClient:
         if rendered.authenticated and not self.trusted.has(found):
             raise ProviderError(
                 "untrusted_url",
-                f"{url} is not a host of {self.name}: nothing was sent.",
+                f"{shown(url)} is not a host of {self.name}: nothing was sent.",
                 remedy=f"If it is, add its host to providers.{self.name}.hosts.",
                 provider=self.name,
             )
         if found is None:
             raise ProviderError(
                 "untrusted_url",
-                f"{url} is not http(s) with a plain host: nothing was sent.",
+                f"{shown(url)} is not http(s) with a plain host: nothing was sent.",
                 provider=self.name,
             )
         return with_query(url, rendered.query)

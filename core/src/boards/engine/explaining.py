@@ -392,6 +392,10 @@ class _Memory:
             raise InvalidInputError("An input file cannot be read.", [Problem("", told)])
         yield self._blobs[key]
 
+    async def stat(self, key: str) -> Blob:
+        """Whatever a host's storage may have: nothing is sent."""
+        return Blob(key, 0, "")
+
     async def url(self, _key: str) -> str | None:
         return None
 

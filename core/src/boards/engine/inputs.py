@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from boards.artifacts import REFERENCE_PREFIX, Artifact, extension_of
+from boards.artifacts import KEY, REFERENCE_PREFIX, Artifact, extension_of
 from boards.engine.files import parse_data_uri
 from boards.engine.media import sniff
 from boards.errors import InvalidInputError, Problem
@@ -90,7 +90,7 @@ async def ingested(
 
     Raises:
         StorageError: A file cannot be kept.
-        InvalidInputError: A file went away meanwhile.
+        InvalidInputError: A file went away meanwhile, or the storage has no such artifact.
     """
     for one in schema.files:
         value = completed.get(one.name)
@@ -105,7 +105,9 @@ async def ingested(
 
 async def _kept(name: str, value: Any, storage: Storage) -> Any:
     if isinstance(value, Artifact):
-        return value.reference
+        value = value.reference
+    if isinstance(value, str) and value.startswith(REFERENCE_PREFIX):
+        await _refuse_missing(name, value, storage)
     if not isinstance(value, bytes | bytearray | os.PathLike):
         return value
     writer = storage.writer()
@@ -119,6 +121,14 @@ async def _kept(name: str, value: Any, storage: Storage) -> Any:
         await writer.abort()
         raise
     return f"{REFERENCE_PREFIX}{blob.key}"
+
+
+async def _refuse_missing(name: str, reference: str, storage: Storage) -> None:
+    """Later it would hold the generation up, as a fault of the storage, and for good."""
+    key = reference[len(REFERENCE_PREFIX) :]
+    if not KEY.fullmatch(key) or await storage.stat(key) is None:
+        problem = Problem(name, f"there is no file {reference[:100]!r} in the storage")
+        raise InvalidInputError("An input file is missing; nothing was sent.", [problem])
 
 
 async def _copied(name: str, path: Path, writer: BlobWriter) -> Blob:

@@ -60,3 +60,18 @@ async def test_a_caller_who_gives_up_leaves_no_temporary_file(
         await task
     await storage.close()
     assert not [path for path in storage.root.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("key", [f"{'0' * 64}.png", "pending", "../../etc/passwd", ""])
+async def test_an_artifact_that_is_not_there_is_a_problem_of_its_input(
+    tmp_path: Path, key: str
+) -> None:
+    """At once: a submit that cannot read it is held up, as if it could be read some day."""
+    storage = LocalStorage(tmp_path / "artifacts")
+    await storage.open()
+    given: dict[str, Any] = {"image": f"artifact:{key}"}
+    with pytest.raises(InvalidInputError) as caught:
+        await ingested(SCHEMA, checked(SCHEMA, given, "acme/draw"), storage)
+    assert caught.value.problems[0].where == "image"
+    assert "there is no file 'artifact:" in caught.value.problems[0].message
+    await storage.close()

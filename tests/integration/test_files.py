@@ -245,6 +245,39 @@ async def test_a_container_is_taken_for_what_the_generator_makes(
         assert artifact.duration == pytest.approx(1.5, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    "declared", ["image/\xff", "image/\x1b[31m", "hello", f"image/{'x' * 300}"]
+)
+@pytest.mark.parametrize("form", ["url", "base64"])
+async def test_a_declared_type_that_is_none_is_not_told(
+    acme: Acme, open_boards: Open, form: str, declared: str
+) -> None:
+    """It is printed, and half a character stops whoever prints it."""
+
+    async def odd(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: {declared}\r\nContent-Length: 2\r\n\r\n"
+        request.transport.write(head.encode("latin-1") + b"\x00\xfe")  # type: ignore[attr-defined]
+        await asyncio.sleep(0.05)
+        request.transport.close()
+        return web.Response()
+
+    async def inline(_request: web.Request) -> web.StreamResponse:
+        return web.json_response({"b64": "AP4=", "mime": declared.replace("\xff", "\udcff")})
+
+    acme.answers["file"] = odd
+    output: dict[str, str] = {"from": "body.images[*].url", "as": "url"}
+    if form == "base64":
+        acme.answers["result"] = inline
+        output = {"from": "body.b64", "as": "base64", "mime": "body.mime"}
+    async with (
+        asyncio.timeout(10),
+        open_boards(execution={"extract": {"outputs": [output]}}) as host,
+    ):
+        [artifact] = (await host.generate("acme/draw", prompt="a")).artifacts
+    assert artifact.mime == "application/octet-stream"
+
+
 async def test_a_declared_type_with_an_odd_extension_is_kept(acme: Acme, open_boards: Open) -> None:
     """The system's table has extensions that no storage takes: ``.webmanifest``, ``.x_t``."""
 

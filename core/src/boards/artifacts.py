@@ -14,6 +14,7 @@ __all__ = [
     "REFERENCE_PREFIX",
     "Artifact",
     "ArtifactType",
+    "declared_type",
     "extension_of",
     "type_of",
 ]
@@ -27,6 +28,8 @@ REFERENCE_PREFIX = "artifact:"
 KEY = re.compile(r"([0-9a-f]{64})\.[a-z0-9]{1,8}")
 """What a key of a storage looks like: the hash of the bytes, and an extension."""
 
+_LONGEST = 255
+"""Characters of a media type."""
 _EXTENSION = re.compile(r"[a-z0-9]{1,8}")
 
 # What the platform's own table lacks or spells in a way that no viewer expects.
@@ -119,6 +122,13 @@ class Artifact:
             "sample_rate": self.sample_rate,
             "channels": self.channels,
         }
+
+
+def declared_type(written: Any) -> str | None:
+    """A media type as somebody else wrote it; None for what is none, and should not be shown."""
+    if not isinstance(written, str) or "/" not in written or len(written) > _LONGEST:
+        return None
+    return written if written.isascii() and written.isprintable() else None
 
 
 def extension_of(mime: str) -> str:

@@ -17,6 +17,7 @@ from urllib.parse import quote, urljoin
 
 from attrs import define, frozen
 
+from boards.artifacts import declared_type
 from boards.engine.transport import (
     LostReplyError,
     Reply,
@@ -310,7 +311,8 @@ def _begin(partial: _Partial, reply: Reply) -> None:
     # With a coding, lengths and ranges count other bytes than those that arrive here.
     plain = _uncoded(headers)
     partial.total = int(declared) if plain and declared.isdecimal() else None
-    partial.content_type = headers.get("content-type", "").partition(";")[0].strip().lower() or None
+    essence = headers.get("content-type", "").partition(";")[0].strip().lower()
+    partial.content_type = declared_type(essence)
     ranges = headers.get("accept-ranges", "bytes").strip().lower() == "bytes"
     partial.validator = _validator(headers) if plain and ranges else None
 

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 from attrs import field, frozen
 
-from boards.artifacts import type_of
+from boards.artifacts import declared_type, type_of
 from boards.errors import ProviderErrorKind
 from boards.spec.model import (
     CostSpec,
@@ -479,7 +479,7 @@ def _compile_output(
             Found(
                 _form(output.form, value),
                 json.dumps(value, ensure_ascii=False) if output.form == "json" else value,
-                mime_literal or (declared if whole else _mime(mimes(index))),
+                mime_literal or (declared if whole else declared_type(mimes(index))),
                 output.expires,
                 output.fetch_auth,
                 {name: told for name, nth in metas if (told := nth(index)) is not None},
@@ -537,8 +537,4 @@ def _declared(reply: ReplyValue, artifact_type: str) -> str | None:
     mime: str = reply["header"].get("content-type", "").partition(";")[0].strip().lower()
     kind = type_of(mime)
     fits = kind == artifact_type or (kind is None and artifact_type in ("model", "intermediate"))
-    return mime if "/" in mime and fits else None
-
-
-def _mime(value: Any) -> str | None:
-    return value if isinstance(value, str) and "/" in value else None
+    return declared_type(mime) if fits else None

@@ -14,6 +14,7 @@
 
 import json
 import math
+import os
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
@@ -259,7 +260,7 @@ def _items(declared: Any, schema: "InputSchema") -> Any:
 
 
 def _path(text: str) -> Path:
-    return Path(text).expanduser()
+    return Path(os.path.expanduser(text))  # the home of nobody stays as it was written
 
 
 async def _file(

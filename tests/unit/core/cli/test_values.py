@@ -98,6 +98,7 @@ async def read(*arguments: str, **mapping: Any) -> tuple[dict[str, Any], list[tu
         ("images=@a.png", [Path("a.png")]),
         ('images=["@a.png","https://a.test/b.png"]', [Path("a.png"), "https://a.test/b.png"]),
         ("image=@cat.png", Path("cat.png")),
+        ("image=@~nobody-has-this-name/cat.png", Path("~nobody-has-this-name/cat.png")),
     ],
 )
 async def test_a_text_is_what_the_schema_says(argument: str, value: Any) -> None:

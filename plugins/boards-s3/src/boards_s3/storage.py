@@ -64,6 +64,7 @@ _TIMEOUT: Final = timedelta(minutes=2)
 _CONNECT: Final = timedelta(seconds=5)
 _BACKOFF: Final = timedelta(seconds=5)
 
+_DRAWING: Final = "image/svg+xml"
 _SAFE_TYPES: Final = frozenset({"application/json", "application/pdf", "application/zip"})
 
 
@@ -201,6 +202,8 @@ class S3Storage:
             StorageError: They cannot be uploaded; nothing of them is visible.
         """
         kind = {"Content-Type": _media_type(key)}
+        if kind["Content-Type"] == _DRAWING:  # a page shows it; alone it would run its scripts
+            kind["Content-Disposition"] = "attachment"
         for _ in range(_UPLOADED_AGAIN):
             if not isinstance(content, bytes):
                 content.seek(0)

@@ -122,6 +122,7 @@ async def test_a_look_tells_the_first_bytes(server: BucketServer, storage: S3Sto
     ("extension", "kind"),
     [
         ("png", "image/png"),
+        ("svg", "image/svg+xml"),
         ("mp4", "video/mp4"),
         ("txt", "text/plain; charset=utf-8"),
         ("html", "application/octet-stream"),
@@ -140,11 +141,15 @@ async def test_a_signed_address_is_for_everybody(
     assert SECRET not in address
     assert "X-Amz-Expires=60&" in address
 
-    def fetch() -> tuple[str, bytes]:
+    def fetch() -> tuple[str, str | None, bytes]:
         with urllib.request.urlopen(address, timeout=5) as reply:
-            return reply.headers["content-type"], reply.read()
+            headers = reply.headers
+            return headers["content-type"], headers["content-disposition"], reply.read()
 
-    assert await asyncio.to_thread(fetch) == (kind, b"content")
+    alone = (
+        "attachment" if extension == "svg" else None
+    )  # a drawing has scripts, in a tab of its own
+    assert await asyncio.to_thread(fetch) == (kind, alone, b"content")
 
 
 async def test_an_address_lasts_a_week_at_most(storage: S3Storage, server: BucketServer) -> None:

@@ -131,6 +131,21 @@ def test_the_main_job(shell: Shell) -> None:
     assert "very" not in err
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_an_encoding_that_lacks_a_character_loses_no_result(encoding: str, shell: Shell) -> None:
+    """It was paid for: what cannot be written is escaped, and the exit code is that of success."""
+    shell.environment["PYTHONIOENCODING"] = encoding
+    with shell.start("generate", "flux-schnell", "prompt=é 🦊", "--json") as process:
+        printed = process.communicate(timeout=30)[0]
+    assert process.returncode == 0
+    told = json.loads(printed)
+    assert told["input"]["prompt"] == "é 🦊"
+    with shell.start("status", told["id"]) as process:
+        printed = process.communicate(timeout=30)[0]
+    assert process.returncode == 0
+    assert ("é 🦊" if encoding == "utf-8" else r"\xe9 \U0001f98a") in printed
+
+
 def test_json_is_one_object_and_nothing_else(shell: Shell) -> None:
     """With the documented keys; the rest of the commands show the same generation."""
     done = shell.run("generate", "fal/flux-dev", "prompt=7", "seed=7", "--json")

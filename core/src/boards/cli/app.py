@@ -5,6 +5,7 @@
 
 import contextlib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -176,4 +177,7 @@ def main() -> None:
     """Run ``boards`` with the arguments of this process."""
     if "_BOARDS_COMPLETE" in os.environ:
         importlib.import_module("boards.cli.completion")  # knows bash better than click does
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What its encoding lacks is escaped, as on stderr: a result was paid for, and is told.
+        sys.stdout.reconfigure(errors="backslashreplace")
     boards.main(prog_name="boards")

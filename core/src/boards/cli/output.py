@@ -58,7 +58,13 @@ class Output:
     def value(self, value: Any, *, compact: bool = False) -> None:
         """A result as JSON."""
         indent = None if compact else 2
-        self.line(json.dumps(value, indent=indent, ensure_ascii=False, default=str))
+        # What UTF-8 lacks, a lone surrogate, and any other encoding too, JSON escapes itself.
+        text = json.dumps(value, indent=indent, ensure_ascii=False, default=str)
+        try:
+            text.encode(getattr(self._stdout, "encoding", None) or "utf-8")
+        except UnicodeEncodeError:
+            text = json.dumps(value, indent=indent, default=str)
+        self.line(text)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A table: fitted to the terminal, or with columns as wide as they need where piped."""

@@ -1,6 +1,7 @@
 """Tables fit where they are shown."""
 
 import io
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -63,3 +64,16 @@ def test_a_missing_extra_is_told_with_its_remedy(
     ran = cli(*arguments)
     assert ran.code == 3
     assert 'pip install "boards-core[emulators]"' in ran.err
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_json_is_json_in_every_encoding(encoding: str) -> None:
+    """What the stream cannot write is escaped as JSON has it; nothing else is."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding)
+    value = {"prompt": "é 🦊", "path": "/tmp/\udcff.png"}
+    Output(json=True, stdout=stream).value(value)
+    Output(json=True, stdout=stream).value({"prompt": "fox"}, compact=True)
+    stream.flush()
+    first, _, last = stream.buffer.getvalue().decode(encoding).rstrip().rpartition("\n")  # type: ignore[attr-defined]
+    assert json.loads(first) == value
+    assert last == '{"prompt": "fox"}'

@@ -3,6 +3,7 @@
 import asyncio
 import concurrent.futures
 import contextlib
+import os
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from datetime import timedelta
@@ -73,6 +74,7 @@ class Boards(Facade):
         self._changing = threading.Lock()
         self._listing = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._process = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._leave: asyncio.Event | None = None
         self._left: concurrent.futures.Future[None] = concurrent.futures.Future()
@@ -82,6 +84,7 @@ class Boards(Facade):
             if self._state != "new":
                 raise self._not_open()
             opened: concurrent.futures.Future[None] = concurrent.futures.Future()
+            self._process = os.getpid()
             # A daemon: a program that forgets to close still ends, and nothing is lost by it.
             self._thread = threading.Thread(
                 target=self._run, args=(opened,), name="boards", daemon=True
@@ -108,6 +111,8 @@ class Boards(Facade):
             loop, leave, thread = self._loop, self._leave, self._thread
             if was != "open" or loop is None or leave is None or thread is None:
                 return
+            if self._process != os.getpid():
+                return  # it is the parent's, and goes on there
             loop.call_soon_threadsafe(leave.set)
             thread.join()
         self._left.result()
@@ -149,6 +154,11 @@ class Boards(Facade):
         loop = self._loop
         if self._state != "open" or loop is None:
             raise self._not_open()
+        if self._process != os.getpid():  # a fork takes no thread along: nothing would answer
+            raise BoardsError(
+                "Boards was opened in another process, of which this one is a fork.",
+                remedy="Open one in each process, after the fork: with Boards() as boards: ...",
+            )
         if threading.current_thread() is self._thread:
             raise BoardsError(
                 "boards.sync.Boards was called from its own event loop, which would never answer.",

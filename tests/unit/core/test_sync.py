@@ -2,6 +2,9 @@
 
 import asyncio
 import inspect
+import os
+import select
+import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -175,3 +178,28 @@ def test_what_cannot_be_opened_says_so(tmp_path: Path, emulator: ReplicateEmulat
     with pytest.raises(BoardsError), Boards(home=tmp_path, environment={}):
         pass
     assert not any(thread.name == "boards" for thread in threading.enumerate())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_fork_is_told_to_open_its_own(host: Boards) -> None:
+    """The thread stays with the parent: a call would wait for ever, and so would closing."""
+    with host:
+        reading, writing = os.pipe()
+        if (child := os.fork()) == 0:
+            try:
+                host.list()
+            except BoardsError as error:
+                host.close()
+                os.write(writing, str(error).encode())
+            finally:
+                os._exit(0)
+        os.close(writing)
+        ended, _, _ = select.select([reading], [], [], 5)
+        if not ended:
+            os.kill(child, signal.SIGKILL)
+        told = os.read(reading, 1000).decode()
+        os.close(reading)
+        os.waitpid(child, 0)
+        assert "another process" in told
+        assert host.generate("flux-schnell", prompt="a cat").status == "succeeded"

@@ -102,7 +102,8 @@ class Template:
         root = self.directory / _ROOT
         rendered = {}
         for path in sorted(root.rglob("*")):
-            if path.is_dir():
+            # pip compiles what it installs, also the modules of the template.
+            if path.is_dir() or path.suffix == ".pyc":
                 continue
             name = self._render(path.relative_to(root).as_posix(), answers)
             if not any(name == one or name.startswith(f"{one}/") for one in unwanted):

@@ -1,7 +1,9 @@
 """The template of plugins: which answers it refuses, and what it makes of the others."""
 
+import compileall
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -243,3 +245,15 @@ def test_the_workflow_publishes_what_is_tagged_once_it_is_tested(template: Templ
     assert publish["permissions"] == {"id-token": "write"}
     assert workflow["permissions"] == {"contents": "read"}
     assert not any("permissions" in job for job in workflow["jobs"].values())
+
+
+def test_what_pip_compiles_in_the_template_is_no_part_of_it(
+    template: Template, tmp_path: Path
+) -> None:
+    """An installer leaves bytecode beside every module that it installs."""
+    copy = tmp_path / "cookiecutter-plugin"
+    shutil.copytree(template.directory, copy)
+    assert compileall.compile_dir(copy / "hooks", quiet=2)
+    assert compileall.compile_file(next(copy.glob("*/src/*/__init__.py")), quiet=2)
+    assert list(copy.glob("*/src/*/__pycache__/*.pyc"))
+    assert rendered(Template(copy)) == rendered(template)

@@ -78,6 +78,21 @@ def test_the_json_of_a_run(poster: Shell) -> None:
     assert poster.json("status", generation["id"]) == generation
 
 
+def test_a_run_whose_copies_cannot_be_written_is_told(poster: Shell) -> None:
+    """It was paid for: its id and where its artifacts are stay known, as for one generation."""
+    (poster.path / "o").touch()
+    arguments = ("run", "poster.yaml", "idea=a fox", "--out", "o/x", "--dedupe-key", "k")
+    done = poster.run(*arguments, "--json")
+    assert done.returncode == 3
+    shown = json.loads(done.stdout)
+    assert (shown["status"], shown["error"]["kind"]) == ("succeeded", "storage")
+    assert Path(shown["artifacts"][0]["path"]).is_file()
+    again = poster.run(*arguments)
+    assert again.returncode == 3
+    assert "o/x cannot be written" in again.stderr
+    assert f"Nothing is lost. Go on with: boards runs {shown['id']} --wait" in again.stderr
+
+
 def test_a_failed_run_is_exit_code_1(poster: Shell, fal: FalEmulator) -> None:
     """What succeeded is kept; the error names the step and what to do."""
     fal.knobs = Knobs(queue_seconds=0.02, run_seconds=0.05, fail_every=1)

@@ -248,14 +248,14 @@ async def _attend(
     except Interrupted as signaled:
         interrupted = signaled
     except BoardsError as fault:
-        if out.json:
-            _report(await boards.get_run(started.id), out, fault=fault)
-        else:
-            write(told(fault), out)
-            out.note(f"Nothing is lost. Go on with: boards runs {started.id} --wait")
+        _report(await boards.get_run(started.id), out, fault=fault)
         return exit_of_error(fault)
     one = await boards.get_run(started.id)
-    copies = await _copied(boards, one, directory)
+    try:
+        copies = await _copied(boards, one, directory)
+    except StorageError as fault:
+        _report(one, out, fault=fault)
+        return exit_of_error(fault)
     if interrupted is None or one.final or out.json:
         _report(one, out, copies)
     if interrupted is not None:
@@ -364,6 +364,10 @@ def _report(
         error = fault or _error(one)
         shown["error"] = None if error is None else error.as_dict()
         out.value(shown)
+        return
+    if fault is not None:
+        write(told(fault), out)
+        out.note(f"Nothing is lost. Go on with: boards runs {one.id} --wait")
         return
     error = _error(one)
     if error is not None:

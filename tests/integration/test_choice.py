@@ -1,6 +1,7 @@
 """Which provider a short name goes to, and what becomes of requests that are alike or too many."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,27 @@ async def test_without_fallback_the_first_provider_must_do(
         assert (
             await boards.generate("draw", prompt="a cat", fallback="on_unavailable")
         ).provider == "other"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"fallback": "never"}, "fallback: must be one of off, on_unavailable, on_error"),
+        ({"on_ambiguous": "retry"}, "on_ambiguous: must be one of hold, resubmit, fail"),
+        ({"dedupe_key": ""}, "dedupe_key: must be a text that is not empty, not ''"),
+        ({"dedupe_key": 7}, "dedupe_key: must be a text that is not empty, not 7"),
+        ({"priority": "high"}, "priority: must be an integer, not 'high'"),
+    ],
+)
+async def test_an_argument_that_means_nothing_is_refused(
+    acme: Acme, other: Acme, tmp_path: Path, wrong: dict[str, Any], told: str
+) -> None:
+    """It was taken for the default: another provider was paid, or another request returned."""
+    environment = {"OTHER_KEY": "acme-secret-key"}
+    async with both(acme, other, tmp_path, environment=environment) as boards:
+        with pytest.raises(InvalidInputError, match=re.escape(told)):
+            await boards.generate("draw", prompt="a cat", **wrong)
+        assert await boards.list() == []
 
 
 @pytest.mark.parametrize("status", [401, 402, 404, 429])

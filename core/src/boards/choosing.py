@@ -8,7 +8,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from attrs import frozen
 
@@ -16,11 +16,12 @@ from boards.errors import InvalidInputError, Problem, SpecError, UnavailableErro
 from boards.events import Happening
 from boards.generations import Alternative, Cost, Generation, new_id
 from boards.lineage import Source, sources
+from boards.settings import Fallback, OnAmbiguous
 
 if TYPE_CHECKING:
     from boards.entries import GeneratorEntry
     from boards.registry import Registry
-    from boards.settings import Fallback, OnAmbiguous, Settings
+    from boards.settings import Settings
     from boards.spec.compile import CompiledGenerator
     from boards.storage import Storage
 
@@ -37,14 +38,38 @@ class Options:
         cache: Whether the result of an equal request will do.
         fallback: None for what the settings say; so is ``on_ambiguous``.
         owner: Whose it is.
+
+    Raises:
+        InvalidInputError: One is nothing that it can be. An empty key too: it is a variable that
+            is not set, and all requests without one would be the first of them.
     """
 
     dedupe_key: str | None = None
     priority: int = 0
     cache: bool = False
-    fallback: "Fallback | None" = None
-    on_ambiguous: "OnAmbiguous | None" = None
+    fallback: Fallback | None = None
+    on_ambiguous: OnAmbiguous | None = None
     owner: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        problems = []
+        key = self.dedupe_key
+        if key is not None and not (isinstance(key, str) and key):
+            problems.append(Problem("dedupe_key", f"must be a text that is not empty, not {key!r}"))
+        if not isinstance(self.priority, int):
+            problems.append(Problem("priority", f"must be an integer, not {self.priority!r}"))
+        for name, words in (
+            ("fallback", get_args(Fallback)),
+            ("on_ambiguous", get_args(OnAmbiguous)),
+        ):
+            if (word := getattr(self, name)) is not None and word not in words:
+                problems.append(Problem(name, f"must be one of {', '.join(words)}, not {word!r}"))
+        if problems:
+            raise InvalidInputError(
+                "The request cannot be made so; nothing was sent.",
+                problems,
+                remedy="Change the argument, or leave it out.",
+            )
 
 
 @frozen
@@ -80,7 +105,7 @@ class Choice:
 def choose(
     registry: "Registry",
     name: str,
-    fallback: "Fallback" = "on_unavailable",
+    fallback: Fallback = "on_unavailable",
     given: Mapping[str, Any] | None = None,
 ) -> Choice:
     """The candidates for a name that can be used now.

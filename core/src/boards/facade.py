@@ -315,11 +315,12 @@ class Facade:
 
         Arguments and errors are those of :meth:`run`, without what happens after the start.
         """
-        from boards.choosing import refuse_reserved  # noqa: PLC0415  # with the registry
+        from boards.choosing import Options, refuse_reserved  # noqa: PLC0415  # with the registry
         from boards.pipelines.building import Pipeline, spec_of  # noqa: PLC0415
         from boards.pipelines.starting import prepared  # noqa: PLC0415
 
         conductor, storage = self._pipelines, self._running.storage
+        options = Options(dedupe_key, priority, owner=self.scope)
         spec = spec_of(pipeline, self.registry)
         for record in pipeline.records if isinstance(pipeline, Pipeline) else ():
             self.registry.add(record)
@@ -332,9 +333,9 @@ class Facade:
             self.registry,
             self.settings,
             storage,
-            owner=self.scope,
-            dedupe_key=dedupe_key,
-            priority=priority,
+            owner=options.owner,
+            dedupe_key=options.dedupe_key,
+            priority=options.priority,
         )
         return await conductor.start(run)
 

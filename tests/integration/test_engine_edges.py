@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -894,3 +894,21 @@ async def test_a_stream_of_heartbeats_is_no_endless_event(monkeypatch: pytest.Mo
         yield b"data: 1\n\n"
 
     assert [data async for data in sse.data_of(chunks())] == ["1"]
+
+
+async def test_another_event_loop_is_refused_before_anything_is_done(
+    acme: Acme, open_boards: Open
+) -> None:
+    """What it waited for would never come there, and the job would be paid for."""
+    async with open_boards() as boards:
+        generation = await boards.generate("draw", prompt="a cat")
+        calls: list[Coroutine[Any, Any, Any]] = [
+            boards.generate("draw", prompt="a dog"),
+            boards.wait(generation.id),
+            boards.runs(),
+        ]
+        for made in calls:
+            with pytest.raises(BoardsError, match="another event loop"):
+                await asyncio.to_thread(asyncio.run, made)
+        assert [one.id for one in await boards.list()] == [generation.id]
+    assert acme.counts["submit"] == 1

@@ -1,7 +1,7 @@
 """The host's facade: generate with any installed provider."""
 
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
@@ -19,6 +19,7 @@ from boards.generations import Generation
 
 if TYPE_CHECKING:
     import builtins
+    from asyncio import AbstractEventLoop
 
     import httpx
 
@@ -102,9 +103,12 @@ class Boards(Facade):
         self._auth = None if isinstance(auth, str) else auth
         self._engine: Engine | None = None
         self._conductor: Conductor | None = None
+        self._loop: AbstractEventLoop | None = None
         self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
+        import asyncio  # noqa: PLC0415  # slow to import, and listings do without
+
         from boards.engine.engine import Engine  # noqa: PLC0415  # HTTP and SQLite load here
 
         parts, settings = self.registry.hooks, self.settings
@@ -127,7 +131,7 @@ class Boards(Facade):
             self._exit.push_async_callback(close)
         try:
             await engine.open(drive=self._drive)
-            self._engine = engine
+            self._engine, self._loop = engine, asyncio.get_running_loop()
             self._conductor = await self._conduct(engine)
         except BaseException:
             self._engine = None
@@ -145,6 +149,15 @@ class Boards(Facade):
             raise BoardsError(
                 "Boards is not open.", remedy="Use it as: async with Boards() as boards: ..."
             )
+        import asyncio  # noqa: PLC0415  # loaded when it was opened
+
+        with suppress(RuntimeError):  # no loop runs here: nothing is awaited
+            if asyncio.get_running_loop() is not self._loop:
+                # What is awaited there never comes, and what was submitted would be paid for.
+                raise BoardsError(
+                    "Boards was opened in another event loop; nothing was done.",
+                    remedy="Open one in each event loop, or share a boards.sync.Boards.",
+                )
         return self._engine
 
     async def as_owner(self, credentials: "str | Mapping[str, str] | Identity") -> "ScopedBoards":
@@ -386,8 +399,8 @@ class Boards(Facade):
 
     @property
     def _pipelines(self) -> "Conductor":
+        self._running  # noqa: B018  # which tells that it is not open
         if self._conductor is None:
-            self._running  # noqa: B018  # which tells that it is not open
             raise StoreError(
                 "This store keeps no runs of pipelines.", remedy="Use the one that is built in."
             )

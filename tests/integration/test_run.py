@@ -10,6 +10,7 @@ from aiohttp import web
 from boards import (
     Boards,
     GenerationCanceledError,
+    GenerationFailedError,
     GenerationUnresolvedError,
     InvalidInputError,
     NotFoundError,
@@ -249,6 +250,18 @@ async def test_every_unavailable_provider_is_told_with_its_remedy(
     assert "ACME_KEY is not set" in str(caught.value)
     assert caught.value.reasons["acme"][1] == "Set ACME_KEY."
     assert acme.counts["submit"] == 0
+
+
+async def test_a_key_that_no_header_can_have_is_told(acme: Acme, open_boards: Open) -> None:
+    """Two lines were pasted, say: nothing was sent, and nobody waits for a lost answer."""
+    async with open_boards(environment={"ACME_KEY": "acme-secret\n-key"}) as boards:
+        with pytest.raises(GenerationFailedError, match="ACME_KEY has a line break") as caught:
+            await boards.generate("draw", prompt="a")
+        availability = await boards.check_provider("acme")
+    assert caught.value.failure.kind == "auth"
+    assert not caught.value.failure.maybe_charged
+    assert "ACME_KEY has a line break" in availability.reason
+    assert "-key" not in str(caught.value) + availability.reason
 
 
 async def test_credentials_are_checked_on_demand(acme: Acme, open_boards: Open) -> None:

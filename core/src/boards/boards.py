@@ -13,6 +13,7 @@ from boards.errors import (
     ProviderError,
     SettingsError,
     StoreError,
+    UnavailableError,
 )
 from boards.facade import RESERVED, Facade, succeeded
 from boards.generations import Generation
@@ -251,6 +252,8 @@ class Boards(Facade):
             await client.repeat(
                 CompiledRequest(check, entry.spec.headers).render({"config": client.config})
             )
+        except UnavailableError as error:
+            return Availability(False, error.message, error.remedy or "")
         except ProviderError as error:
             remedy = entry.setup if error.kind == "auth" else "Ask again later."
             return Availability(False, error.message, error.remedy or remedy)

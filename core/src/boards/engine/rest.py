@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import cached_property
@@ -48,6 +49,10 @@ __all__ = [
 
 MAX_REPLY: Final = 256 * 1024 * 1024
 """Bytes of an API reply, base64 media included."""
+
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""What no header can have."""
+
 _CLOCK_SKEW: Final = 5.0
 """Seconds by which a provider's clock may be behind."""
 
@@ -227,7 +232,7 @@ class ProviderClient:
         """A request with the credentials that ``auth`` in the spec says.
 
         Raises:
-            UnavailableError: The key is not set.
+            UnavailableError: The key is not set, or can stand in no header.
         """
         auth = self.spec.auth
         if auth is None or auth.kind == "none":
@@ -244,6 +249,13 @@ class ProviderClient:
                 name, value = "Authorization", f"Bearer {self._jwt(auth, key)}"
             case _:
                 name, value = "Authorization", f"Bearer {key}"
+        if _CONTROL.search(value):  # the transport refuses it, when it is too late to tell why
+            raise UnavailableError(
+                f"{self.spec.config.get('api_key_env')} has a line break or another control "
+                "character in it, and nothing was sent.",
+                remedy=self.spec.setup or "Set it to the key alone.",
+                provider=self.name,
+            )
         return evolve(request, headers={**request.headers, name: value})
 
     def _jwt(self, auth: Auth, key: str) -> str:

@@ -131,6 +131,24 @@ def test_the_main_job(shell: Shell) -> None:
     assert "very" not in err
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_full_disk_is_told_without_a_traceback(shell: Shell) -> None:
+    """Where the result was to go to it: on stderr then, with ``--json`` too."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*BOARDS, "schema", "--json"],
+            env=shell.environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: ")
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
 def test_an_encoding_that_lacks_a_character_loses_no_result(encoding: str, shell: Shell) -> None:
     """It was paid for: what cannot be written is escaped, and the exit code is that of success."""

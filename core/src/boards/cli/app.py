@@ -117,7 +117,10 @@ class BoardsGroup(click.Group):
             from boards.cli.failures import tell  # noqa: PLC0415  # only for errors
             from boards.cli.output import Output  # noqa: PLC0415
 
-            code = tell(error, Output(json="--json" in given))
+            try:
+                code = tell(error, Output(json="--json" in given))
+            except OSError:  # stdout takes nothing: its disk is full
+                code = tell(error, Output(json=False))
         code = code if isinstance(code, int) else Exit.OK
         if standalone_mode:
             sys.exit(int(code))

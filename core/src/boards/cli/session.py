@@ -1,6 +1,7 @@
 """What every command shares: the global options, the streams, and how Boards is opened."""
 
 import contextlib
+import functools
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, TextIO, TypeVar
@@ -47,10 +48,9 @@ class Session:
 
     @contextlib.asynccontextmanager
     async def opened(self, *, drive: bool = True, **more: Any) -> AsyncIterator[Boards]:
-        """The facade, open. What libraries and plugins print meanwhile goes to stderr."""
-        with contextlib.redirect_stdout(sys.stderr):
-            async with self.boards(drive=drive, **more) as boards:
-                yield boards
+        """The facade, open."""
+        async with self.boards(drive=drive, **more) as boards:
+            yield boards
 
     @contextlib.asynccontextmanager
     async def asking(self) -> AsyncIterator[Boards]:
@@ -125,10 +125,19 @@ def global_options(function: F) -> F:
 
 
 def command(**attributes: Any) -> Callable[[Callable[..., int | None]], click.Command]:
-    """A command that gets the :class:`Session` first, and returns its exit code."""
+    """A command that gets the :class:`Session` first, and returns its exit code.
+
+    It writes to :attr:`Session.out`; what anything else prints meanwhile goes to stderr.
+    """
 
     def decorate(function: Callable[..., int | None]) -> click.Command:
-        wrapped = global_options(click.pass_obj(function))
+        @functools.wraps(function)
+        def quiet(*given: Any, **named: Any) -> int | None:
+            # What plugins and files of Python print, when they are imported say, is no result.
+            with contextlib.redirect_stdout(sys.stderr):
+                return function(*given, **named)
+
+        wrapped = global_options(click.pass_obj(quiet))
         made: click.Command = click.command(**attributes)(wrapped)
         return made
 

@@ -153,6 +153,18 @@ def test_a_plugin_brings_a_command(cli: Cli, site: Any) -> None:
     assert (listed["hello"], listed["bad"]) == ("ok", "broken")
 
 
+def test_what_a_plugin_prints_is_no_result(cli: Cli, site: Any) -> None:
+    """When it is imported, say: it goes to stderr."""
+    site.distribution(
+        "boards-hello",
+        "[boards.commands]\nhello = boards_hello:hello\n",
+        {"boards_hello.py": f"print('loud')\n{COMMAND}"},
+    )
+    ran = cli("plugins", "--json")
+    assert "hello" in {one["name"] for one in json.loads(ran.out)}
+    assert ran.err == "loud\n"
+
+
 def test_a_disabled_plugin_brings_none(
     cli: Cli, site: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

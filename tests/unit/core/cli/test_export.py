@@ -106,6 +106,15 @@ def test_a_file_imports_what_is_beside_it_and_may_be_called_as_it_likes(
     assert cli("check", "json.py").code == 0
 
 
+def test_what_a_file_prints_is_no_result(cli: Cli, tmp_path: Path) -> None:
+    """It goes to stderr, so that the result is the YAML, or the one JSON value, alone."""
+    (tmp_path / "loud.py").write_text(f"{NESTED}\nprint('loud')\n")
+    exported, checked = cli("export", "loud.py"), cli("check", "loud.py", "--json")
+    assert exported.out.startswith("spec: 1\n")
+    assert isinstance(json.loads(checked.out), list)
+    assert "loud" in exported.err
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

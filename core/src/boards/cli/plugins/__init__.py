@@ -1,5 +1,8 @@
 """``boards plugins``: list them, look what is wrong, install and remove, switch on and off."""
 
+import contextlib
+import sys
+
 import click
 
 from boards.cli.plugins.changing import install, uninstall
@@ -17,7 +20,9 @@ __all__ = ["plugins"]
 def plugins(context: click.Context) -> None:
     """List plugins: what they offer, or what is wrong with them and how to mend it."""
     if context.invoked_subcommand is None:
-        list_plugins(context.ensure_object(Session))
+        session = context.ensure_object(Session)
+        with contextlib.redirect_stdout(sys.stderr):  # as every command: see `command`
+            list_plugins(session)
 
 
 for _one in (doctor, install, uninstall, enable, disable):

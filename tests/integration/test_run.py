@@ -293,6 +293,16 @@ async def test_bad_input_is_told_whole_before_anything_is_sent(
     assert acme.counts["submit"] == 0
 
 
+async def test_what_is_no_id_is_told(open_boards: Open) -> None:
+    """The generation itself, say: no database is blamed for it."""
+    async with open_boards() as boards:
+        generation = await boards.submit("acme/draw", prompt="a cat")
+        for wrong in (generation, None):
+            with pytest.raises(NotFoundError, match="is no id of a generation") as caught:
+                await boards.wait(wrong)  # type: ignore[arg-type]  # as callers do
+            assert "generation.id" in str(caught.value)
+
+
 async def test_an_unknown_generator_is_told_with_near_names(open_boards: Open) -> None:
     """A slip of the keyboard is recognised."""
     async with open_boards() as boards:

@@ -398,6 +398,11 @@ class Facade:
             NotFoundError: There is none, or several begin so.
         """
         store = self._running.store
+        if not isinstance(generation_id, str):
+            raise NotFoundError(
+                f"{type(generation_id).__name__} is no id of a generation.",
+                remedy="Give the id, a text: generation.id.",
+            )
         found = await store.get(generation_id, owner=self.scope)
         if found is not None:
             return found

@@ -167,8 +167,22 @@ class _Building:
                 made = self._provider(layer, name, offer)
                 overrides = before.parts[-1].source if before is not None else None
                 self.providers[name] = evolve(made, overrides=overrides)
+            self._hide_unreadable(layer)
         for name, one in self.providers.items():
             self.instances.setdefault(one.definition, []).append(name)
+
+    def _hide_unreadable(self, layer: Layer) -> None:
+        """No provider is asked at another address, or with another key, than its host wrote."""
+        unread = dict(layer.unreadable_providers)
+        for source in layer.obscure:
+            unread = dict.fromkeys(self.providers, source) | unread
+        for name, source in unread.items():
+            if name in self.providers:
+                fault = (
+                    f"{source}, which tells of it or may do so, has mistakes",
+                    f"Mend the file: boards check {source}",
+                )
+                self.providers[name] = evolve(self.providers[name], fault=fault)
 
     def _provider(self, layer: Layer, name: str, offer: "ProviderOffer") -> _Provider:
         definition = offer.row.type

@@ -26,7 +26,7 @@ def read_text(text: str, name: str, *, host: bool) -> SpecDocument:
     problems = Problems()
     document = yaml.parse(text, name, problems)
     if document is None:
-        return SpecDocument(SpecFile(), FileRows(problems=tuple(problems.errors)))
+        return _nothing(tuple(problems.errors))
     return read_specs(document, problems, host=host)
 
 
@@ -38,7 +38,7 @@ def read_specs(document: Document, problems: Problems, *, host: bool) -> SpecDoc
     """
     root = document.root
     switched_off = take_switches(root) if host else ()
-    written = _written(root)
+    written, named = _written(root), _named(root)
     file = read_document(document, problems)
     adjusting = _adjusting(root) if host else frozenset()
     readable = {generator.id for generator in file.generators}
@@ -50,6 +50,9 @@ def read_specs(document: Document, problems: Problems, *, host: bool) -> SpecDoc
         generators=tuple(GeneratorRow.of(spec) for spec in file.generators),
         switched_off=switched_off,
         unreadable=tuple(one for one in written if one not in readable),
+        unreadable_providers=(
+            None if named is None else tuple(one for one in named if one not in file.providers)
+        ),
         problems=tuple(problems.errors),
     )
     return SpecDocument(file, rows)
@@ -57,8 +60,19 @@ def read_specs(document: Document, problems: Problems, *, host: bool) -> SpecDoc
 
 def unreadable(name: str, error: SpecError) -> SpecDocument:
     """A file that cannot even be opened."""
-    problems = error.problems or (Problem(name, f"error: {error.message}"),)
-    return SpecDocument(SpecFile(), FileRows(problems=problems))
+    return _nothing(error.problems or (Problem(name, f"error: {error.message}"),))
+
+
+def _nothing(problems: tuple[Problem, ...]) -> SpecDocument:
+    return SpecDocument(SpecFile(), FileRows(unreadable_providers=None, problems=problems))
+
+
+def _named(root: Any) -> tuple[str, ...] | None:
+    """The providers that a document names; None where it is not even a document."""
+    providers = root.get("providers", Mapping(root.place)) if isinstance(root, Mapping) else root
+    if providers is None:
+        return ()
+    return tuple(providers) if isinstance(providers, Mapping) else None
 
 
 def _generators(root: Any) -> Sequence | None:

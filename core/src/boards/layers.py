@@ -74,6 +74,8 @@ class Layer:
         generators: By ``provider/name``.
         switched_off: ``provider/name`` of generators that are merely disabled, and by whom.
         unreadable: ``provider/name`` of generators with mistakes: a function that tells them.
+        unreadable_providers: Names of providers with mistakes, and their source.
+        obscure: Sources that should tell of providers, and cannot be read.
         problems: All mistakes.
     """
 
@@ -82,6 +84,8 @@ class Layer:
     generators: "dict[str, Offer[GeneratorRow, GeneratorSpec]]" = field(factory=dict)
     switched_off: dict[str, str] = field(factory=dict)
     unreadable: dict[str, tuple[Problem, ...]] = field(factory=dict)
+    unreadable_providers: dict[str, str] = field(factory=dict)
+    obscure: list[str] = field(factory=list)
     problems: list[Problem] = field(factory=list)
 
     def offer_provider(self, offer: "Offer[ProviderRow, ProviderSpec]") -> None:
@@ -117,6 +121,7 @@ class Layer:
             self.offer_generator(Offer(generator, source, _generator(document, generator, source)))
         self.switched_off.update(dict.fromkeys(rows.switched_off, source))
         self.unreadable.update(dict.fromkeys(rows.unreadable, rows.problems))
+        self.unreadable_providers.update(dict.fromkeys(rows.unreadable_providers or (), source))
         self.problems.extend(rows.problems)
 
 
@@ -186,7 +191,10 @@ def host_files(settings: "Settings", index: "Index") -> Layer:
     """What the host's files offer."""
     layer = Layer("host")
     for source in host_sources(settings):
-        layer.add(index.rows(source), source.source, _reader(index, source))
+        rows = index.rows(source)
+        layer.add(rows, source.source, _reader(index, source))
+        if rows.unreadable_providers is None and source.path == str(settings.providers_config_path):
+            layer.obscure.append(source.source)
     return layer
 
 

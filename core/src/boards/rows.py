@@ -122,6 +122,8 @@ class FileRows:
     Attributes:
         switched_off: ``provider/name`` of generators that a host's file merely disables.
         unreadable: ``provider/name`` of generators that have mistakes.
+        unreadable_providers: Names of providers that have mistakes; None where the document has
+            mistakes that leave open which providers are in it.
         problems: All mistakes; what has none is offered nevertheless.
     """
 
@@ -129,6 +131,7 @@ class FileRows:
     generators: tuple[GeneratorRow, ...] = ()
     switched_off: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    unreadable_providers: tuple[str, ...] | None = ()
     problems: tuple[Problem, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -145,5 +148,6 @@ class FileRows:
             ),
             tuple(data["switched_off"]),
             tuple(data["unreadable"]),
+            None if (names := data["unreadable_providers"]) is None else tuple(names),
             tuple(Problem(**problem) for problem in data["problems"]),
         )

@@ -198,15 +198,46 @@ def test_an_override_with_mistakes_hides_what_it_overrides(
         registry.resolve("flux")
 
 
-@pytest.mark.parametrize("content", [b"\xff", b"providers: {a: {b: c", b"- 1", b"spec: 2"])
+@pytest.mark.parametrize(
+    "content", [b"\xff", b"providers: {a: {b: c", b"- 1", b"spec: 2\nproviders: {acme: {}}"]
+)
 def test_a_host_file_that_cannot_be_read(
     acme: Any, configure: Configure, home: Path, content: bytes
 ) -> None:
-    """Whatever is in a host's file, the plugins work."""
-    (home / "providers.yaml").write_bytes(content)
+    """The listing is whole; what its providers would be asked, and where, nobody can tell."""
+    path = home / "providers.yaml"
+    path.write_bytes(content)
     registry = Registry(configure())
     assert ids(registry) == ["acme/flux", "acme/sora"]
     assert "providers.yaml" in str(registry.problems()[0])
+    told = registry.provider("acme").availability()
+    assert not told.ok
+    assert str(path) in told.reason
+    assert told.setup == f"Mend the file: boards check {path}"
+    with pytest.raises(SpecError, match=r"cannot be used: .*providers\.yaml"):
+        registry.compiled("acme/flux")
+
+
+def test_a_file_of_generators_that_cannot_be_read(
+    acme: Any, configure: Configure, home: Path
+) -> None:
+    """It need not tell of providers: the plugins' are as they were."""
+    (home / "generators.yaml").write_text("generators: {a: {b: c")
+    registry = Registry(configure())
+    assert registry.problems()
+    assert registry.compiled("acme/flux")
+
+
+def test_a_provider_that_its_host_adjusted_by_mistake(
+    acme: Any, configure: Configure, home: Path
+) -> None:
+    """It is not asked as if nothing were written: another address, say. Others are."""
+    acme.specs("boards-beta", "boards_beta", {"p.yaml": acme.provider("beta")})
+    adjusted = "providers:\n  acme: {config: {base_url: 'https://gateway.example'}, surprise: 1}\n"
+    (home / "providers.yaml").write_text(adjusted)
+    registry = Registry(configure())
+    assert "providers.yaml" in registry.provider("acme").availability().reason
+    assert registry.provider("beta").fault is None
 
 
 def test_two_plugins_offer_the_same(acme: Any, configure: Configure) -> None:

@@ -19,18 +19,20 @@ from attrs import define, frozen
 
 from boards.artifacts import declared_type
 from boards.engine.transport import (
+    CONTROLS,
     LostReplyError,
     Reply,
     Request,
     Transport,
     UnsentError,
+    shown_url,
     unsilent,
 )
 from boards.errors import ProviderError
 from boards.spec.hosts import origin
 from boards.storage import BlobWriter, Storage
 
-__all__ = ["Downloaded", "Downloader", "Fetcher", "shown"]
+__all__ = ["Downloaded", "Downloader", "Fetcher"]
 
 MAX_REDIRECTS: Final = 5
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -48,7 +50,6 @@ _WORTH_KEEPING: Final = 1_048_576
 _KEPT: Final = 32
 _KEPT_SECONDS: Final = 600.0
 _RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)", re.ASCII)
-_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]")
 _PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F)))
 
 
@@ -200,7 +201,7 @@ class Downloader:
             if fruitless >= _FRUITLESS or time.monotonic() + pause > deadline:
                 break
             await asyncio.sleep(pause)
-        raise ProviderError("transient", f"The output {shown(url)} broke off again and again.")
+        raise ProviderError("transient", f"The output {shown_url(url)} broke off again and again.")
 
     async def _follow(
         self, url: str, own: Mapping[str, str], partial: _Partial, seconds: float
@@ -214,7 +215,7 @@ class Downloader:
             if at is None:
                 raise ProviderError(
                     "untrusted_url",
-                    f"The output URL {shown(here)} was not fetched: it is not http(s) with a"
+                    f"The output URL {shown_url(here)} was not fetched: it is not http(s) with a"
                     " plain host.",
                 )
             if at != first:
@@ -232,7 +233,9 @@ class Downloader:
                 return await self._read(reply, partial)
             finally:
                 await reply.close()
-        raise ProviderError("untrusted_url", f"The output URL {shown(url)} redirects in circles.")
+        raise ProviderError(
+            "untrusted_url", f"The output URL {shown_url(url)} redirects in circles."
+        )
 
     async def _send(self, request: Request) -> Reply:
         try:
@@ -241,7 +244,7 @@ class Downloader:
             if error.forbidden is not None:
                 raise ProviderError(
                     "untrusted_url",
-                    f"The output URL {shown(request.url)} was not fetched: {error}.",
+                    f"The output URL {shown_url(request.url)} was not fetched: {error}.",
                     remedy=(
                         "If the address is meant, allow it: "
                         f"BOARDS_ALLOW_PRIVATE_HOSTS={error.forbidden}"
@@ -361,7 +364,7 @@ def _uncoded(headers: Mapping[str, str]) -> bool:
 
 def _encoded(url: str) -> str:
     """A URL with blanks and other than ASCII percent-encoded, as browsers do; the rest as it is."""
-    return url if _CONTROLS.search(url) else quote(url, safe=_PRINTABLE, errors="replace")
+    return url if CONTROLS.search(url) else quote(url, safe=_PRINTABLE, errors="replace")
 
 
 def _redirected(here: str, location: str) -> str:
@@ -372,14 +375,8 @@ def _redirected(here: str, location: str) -> str:
     """
     try:
         # Checked as it came: urljoin drops tabs and line ends.
-        return location if _CONTROLS.search(location) else _encoded(urljoin(here, location))
+        return location if CONTROLS.search(location) else _encoded(urljoin(here, location))
     except ValueError as error:
         raise ProviderError(
-            "untrusted_url", f"The output URL {shown(here)} redirects to nowhere: {error}."
+            "untrusted_url", f"The output URL {shown_url(here)} redirects to nowhere: {error}."
         ) from error
-
-
-def shown(url: str) -> str:
-    """A URL for messages: without what may be a secret, and what would disturb a terminal."""
-    bare = re.split(r"[?#]", url, maxsplit=1)[0]
-    return re.sub(r"//[^/]*@", "//***@", _CONTROLS.sub("?", bare))[:200]

@@ -15,7 +15,6 @@ from urllib.parse import urlencode
 from attrs import evolve
 
 from boards.engine import sse
-from boards.engine.download import shown
 from boards.engine.limits import Gate
 from boards.engine.scrubbing import Scrubber
 from boards.engine.transport import (
@@ -26,6 +25,7 @@ from boards.engine.transport import (
     Socket,
     Transport,
     UnsentError,
+    shown_url,
     unsilent,
 )
 from boards.errors import ProviderError, ProviderErrorKind, UnavailableError
@@ -182,14 +182,14 @@ class ProviderClient:
         if rendered.authenticated and not self.trusted.has(found):
             raise ProviderError(
                 "untrusted_url",
-                f"{shown(url)} is not a host of {self.name}: nothing was sent.",
+                f"{shown_url(url)} is not a host of {self.name}: nothing was sent.",
                 remedy=f"If it is, add its host to providers.{self.name}.hosts.",
                 provider=self.name,
             )
         if found is None:
             raise ProviderError(
                 "untrusted_url",
-                f"{shown(url)} is not http(s) with a plain host: nothing was sent.",
+                f"{shown_url(url)} is not http(s) with a plain host: nothing was sent.",
                 provider=self.name,
             )
         return with_query(url, rendered.query)

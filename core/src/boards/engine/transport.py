@@ -7,6 +7,7 @@ for adapters and for tests.
 import asyncio
 import io
 import json
+import re
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextvars import ContextVar
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import httpx
 
 __all__ = [
+    "CONTROLS",
     "AiohttpTransport",
     "HttpxTransport",
     "LostReplyError",
@@ -32,6 +34,7 @@ __all__ = [
     "Socket",
     "Transport",
     "UnsentError",
+    "shown_url",
     "unsilent",
 ]
 
@@ -48,7 +51,11 @@ _ONCE: Final = 0.0
 """Websockets have connections of their own, and submits to a host that is not trusted with more."""
 _MAX_FRAME: Final = 64 * 1024 * 1024
 _SHOWN: Final = 200
-"""Characters of what is wrong with a reply."""
+"""Characters of a URL, or of what is wrong with a reply, in messages."""
+
+
+CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]")
+"""What no URL has, and what would disturb a terminal."""
 
 
 class UnsentError(Exception):
@@ -69,6 +76,12 @@ class LostReplyError(Exception):
 
 class ReplyTooLargeError(Exception):
     """A reply has more bytes than it may."""
+
+
+def shown_url(url: str) -> str:
+    """A URL for messages: without what may be a secret, and what would disturb a terminal."""
+    bare = re.split(r"[?#]", url, maxsplit=1)[0]
+    return re.sub(r"//[^/]*@", "//***@", CONTROLS.sub("?", bare))[:_SHOWN]
 
 
 def _without_query(url: str) -> str:

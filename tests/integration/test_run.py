@@ -339,3 +339,14 @@ async def test_any_httpx_transport_carries_the_requests(tmp_path: Path) -> None:
     sent = json.loads(router.calls[0].request.content)
     assert sent["prompt"] == "a"
     assert "authorization" not in router.calls[3].request.headers
+
+
+async def test_a_status_that_is_none_is_told(acme: Acme, open_boards: Open) -> None:
+    """In listings of generations and of runs, with those that there are."""
+    async with open_boards() as boards:
+        with pytest.raises(ValueError, match="statuses has 'done': expected some of queued, "):
+            await boards.list(statuses=["done"])  # type: ignore[list-item]
+        with pytest.raises(ValueError, match="phases has 'running'"):
+            await boards.list(phases=["running"])  # type: ignore[list-item]
+        with pytest.raises(ValueError, match="statuses has 'f'"):
+            await boards.runs(statuses="failed")  # type: ignore[arg-type]

@@ -37,7 +37,7 @@ def event_schema() -> dict[str, Any]:
     return {
         "$schema": _DRAFT,
         "title": "An event of a generation",
-        "description": "One line of `boards events ID --json`, in the order of `id`.",
+        "description": "An event, as `boards events ID --json` tells it, in the order of `id`.",
         "oneOf": [{"$ref": f"#/$defs/{kind}"} for kind in EVENT_DATA],
         "$defs": {kind: _event(kind, data) for kind, data in EVENT_DATA.items()},
     }

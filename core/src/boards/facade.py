@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, cast, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, overload
 
 from boards.budgets import GROUPINGS
 from boards.errors import (
@@ -12,7 +12,7 @@ from boards.errors import (
     NotFoundError,
     StoreError,
 )
-from boards.generations import Cost, Generation, Phase, Status
+from boards.generations import PHASES, STATUSES, Cost, Generation, Phase, Status
 
 if TYPE_CHECKING:
     import builtins
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from boards.settings import Fallback, OnAmbiguous, Settings
 
 __all__ = ["RESERVED", "Facade", "succeeded"]
+
+T = TypeVar("T")
 
 RESERVED: Final = frozenset(
     {"cache", "dedupe_key", "fallback", "input", "on_ambiguous", "owner", "priority", "timeout"}
@@ -384,9 +386,15 @@ class Facade:
             statuses: Only these.
             limit: At most so many.
             before: Only older ones than this id.
+
+        Raises:
+            ValueError: There is no such status or phase.
         """
         return await self._pipelines.list(
-            owner=self.scope, statuses=tuple(statuses), limit=limit, before=before
+            owner=self.scope,
+            statuses=_among("statuses", statuses, STATUSES),
+            limit=limit,
+            before=before,
         )
 
     # Look
@@ -514,14 +522,17 @@ class Facade:
             provider: Only of this provider instance.
             limit: At most so many.
             before: Only older ones than this id.
+
+        Raises:
+            ValueError: There is no such status or phase.
         """
         from boards.store import Listing  # noqa: PLC0415  # loaded with the engine
 
         return await self._running.store.list(
             Listing(
                 owner=self.scope,
-                statuses=tuple(statuses),
-                phases=tuple(phases),
+                statuses=_among("statuses", statuses, STATUSES),
+                phases=_among("phases", phases, PHASES),
                 generator=generator,
                 provider=provider,
                 limit=limit,
@@ -673,6 +684,16 @@ class Facade:
             group_by=group_by,
             owner=owner,
         )
+
+
+def _among(name: str, given: Iterable[T], known: tuple[T, ...]) -> tuple[T, ...]:
+    """What was given, all of it known."""
+    chosen = tuple(given)
+    if unknown := [one for one in chosen if one not in known]:
+        raise ValueError(
+            f"{name} has {unknown[0]!r}: expected some of {', '.join(map(str, known))}"
+        )
+    return chosen
 
 
 def succeeded(generation: Generation) -> Generation:

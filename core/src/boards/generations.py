@@ -14,6 +14,7 @@ from boards.events import iso_time
 __all__ = [
     "FINAL_PHASES",
     "PHASES",
+    "STATUSES",
     "Alternative",
     "Attempt",
     "Cost",
@@ -47,6 +48,7 @@ Outcome = Literal["accepted", "refused", "unsent", "ambiguous", "abandoned"]
 """What became of an attempt to submit."""
 
 PHASES: tuple[Phase, ...] = get_args(Phase)
+STATUSES: tuple[Status, ...] = get_args(Status)
 FINAL_PHASES: frozenset[Phase] = frozenset({"succeeded", "failed", "canceled", "expired"})
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32

@@ -74,7 +74,7 @@ def switch_on(home: Path, distributions: Iterable[str]) -> None:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text("utf-8").splitlines()
+        return path.read_text("utf-8-sig").splitlines()  # some editors begin with a mark
     except (FileNotFoundError, NotADirectoryError):
         return []
     except (OSError, UnicodeDecodeError) as error:

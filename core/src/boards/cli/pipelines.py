@@ -170,7 +170,7 @@ async def _one(
         if cancel:
             found = await boards.cancel_run(found.id)
         if wait or cancel:
-            return await _attend(session, boards, found, directory)
+            return await _attend(session, boards, found, directory, canceling=cancel)
         copies = await _copied(boards, found, directory)
         if session.out.json:
             _report(found, session.out, copies)
@@ -237,9 +237,17 @@ def _tree(one: PipelineRun) -> list[tuple[str, StepRun]]:
 
 
 async def _attend(
-    session: Session, boards: Boards, started: PipelineRun, directory: Path | None
+    session: Session,
+    boards: Boards,
+    started: PipelineRun,
+    directory: Path | None,
+    *,
+    canceling: bool = False,
 ) -> int:
-    """Follow a run, show its result, and return the exit code."""
+    """Follow a run, show its result, and return the exit code: of success, or of a wish to cancel.
+
+    What ended otherwise before it could be canceled is shown as ever.
+    """
     out = session.out
     interrupted: Interrupted | None = None
     try:
@@ -256,7 +264,9 @@ async def _attend(
     except StorageError as fault:
         _report(one, out, fault=fault)
         return exit_of_error(fault)
-    if interrupted is None or one.final or out.json:
+    if canceling and one.status == "canceled" and not out.json:
+        out.line(f"{one.id} canceled")
+    elif interrupted is None or one.final or out.json:
         _report(one, out, copies)
     if interrupted is not None:
         if not one.final:
@@ -264,7 +274,7 @@ async def _attend(
         return exit_of_signal(interrupted.signal)
     if one.unresolved:
         return Exit.UNRESOLVED
-    return Exit.OK if one.status == "succeeded" else Exit.FAILED
+    return Exit.OK if one.status == ("canceled" if canceling else "succeeded") else Exit.FAILED
 
 
 async def _copied(boards: Boards, one: PipelineRun, directory: Path | None) -> dict[str, Path]:

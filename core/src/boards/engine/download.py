@@ -37,6 +37,7 @@ __all__ = ["Downloaded", "Downloader", "Fetcher"]
 MAX_REDIRECTS: Final = 5
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _GONE: Final = frozenset({403, 404, 410})
+_NOT_YET: Final = frozenset({202, 408, 425, 429})
 _SILENCE: Final = 60.0
 """Seconds without a byte after which a download is taken for broken."""
 _RESUMES: Final = 20
@@ -302,7 +303,7 @@ def _accept(status: int) -> None:
     message = f"The output URL answers HTTP {status}."
     if status in _GONE:
         raise ProviderError("not_found", message, status=status)
-    if status >= 500 or status in (408, 429):
+    if status >= 500 or status in _NOT_YET:
         raise ProviderError("transient", message, status=status)
     raise ProviderError("provider", message, status=status)
 

@@ -35,7 +35,7 @@ def parse_data_uri(uri: str) -> tuple[bytes, str]:
     if not header.startswith("data:") or not comma:
         raise ValueError("not a data URI")
     mime, _, encoding = header[5:].rpartition(";")
-    if encoding == "base64":
+    if encoding.lower() == "base64":
         try:
             return base64.b64decode(payload, validate=True), _media_type(mime, _OCTETS)
         except binascii.Error as error:

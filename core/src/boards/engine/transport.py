@@ -476,7 +476,7 @@ class HttpxTransport:
         return _HttpxReply(response)
 
     async def connect(self, url: str, seconds: float | None) -> Socket:
-        raise UnsentError(f"httpx opens no websockets: {url}")
+        raise UnsentError(f"httpx opens no websockets: {shown_url(url)}")
 
     async def close(self) -> None:
         await self._transport.aclose()

@@ -11,6 +11,7 @@ from boards.engine.files import parse_data_uri
         ("data:image/png;base64,aGk=", b"hi", "image/png"),
         ("data:image/svg+xml;charset=utf-8;base64,aGk=", b"hi", "image/svg+xml"),
         ("data:;base64,aGk=", b"hi", "application/octet-stream"),
+        ("data:image/png;BASE64,aGk=", b"hi", "image/png"),
         ("data:,hi%20there", b"hi there", "text/plain"),
         ("data:image/png\r\nX-Key: 1;base64,aGk=", b"hi", "application/octet-stream"),
         ("data:image/../../x;base64,aGk=", b"hi", "application/octet-stream"),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from boards.spec.requests import FilePart, Rendered
     from boards.spec.tokens import Scope
 
-__all__ = ["Adapter", "Job", "Stages", "load_adapter", "reply"]
+__all__ = ["Adapter", "Job", "Stages", "availability_of", "load_adapter", "reply"]
 
 
 @frozen
@@ -192,7 +192,7 @@ def load_adapter(name: str) -> type[Adapter]:
     module, _, attribute = name.partition(":")
     try:
         found = getattr(importlib.import_module(module), attribute)
-    except Exception as error:  # whatever a plugin's code raises when it is imported
+    except (Exception, SystemExit) as error:  # whatever a plugin's code does when it is imported
         raise PluginError(
             f"The adapter {name} cannot be imported: {type(error).__name__}: {error}",
             remedy=f"Mend it, then see: python -c 'import {module}'",
@@ -200,5 +200,34 @@ def load_adapter(name: str) -> type[Adapter]:
     if not (isinstance(found, type) and issubclass(found, Adapter)):
         raise PluginError(
             f"{name} is no adapter.", remedy="Derive it from boards.adapters.Adapter."
+        )
+    return found
+
+
+def availability_of(name: str, provider: "ProviderSpec", settings: "Settings") -> Availability:
+    """What an adapter says of its provider.
+
+    Args:
+        name: ``package.module:Class``.
+        provider: The provider.
+        settings: Of the host.
+
+    Raises:
+        PluginError: It cannot be imported, is no adapter, or does not answer.
+    """
+    adapter = load_adapter(name)
+    remedy = f"Mend {name}: available() returns an Availability."
+    try:
+        found: Any = adapter.available(provider, settings)
+    except (Exception, SystemExit) as error:  # one plugin's mistake must not end a listing
+        told = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise PluginError(
+            f"The adapter {name} cannot tell whether it is available: {told}", remedy=remedy
+        ) from error
+    if not isinstance(found, Availability):
+        raise PluginError(
+            f"The adapter {name} cannot tell whether it is available:"
+            f" it returned {type(found).__name__}",
+            remedy=remedy,
         )
     return found

@@ -79,10 +79,10 @@ class ProviderEntry:
 
     def _asked(self, adapter: str) -> Availability:
         """What the adapter says: only now is its code imported."""
-        from boards.adapters import load_adapter  # noqa: PLC0415  # it knows Availability
+        from boards.adapters import availability_of  # noqa: PLC0415  # it knows Availability
 
         try:
-            return load_adapter(adapter).available(self.spec, self.settings)
+            return availability_of(adapter, self.spec, self.settings)
         except PluginError as error:
             return Availability(False, error.message.rstrip("."), error.remedy)
 

@@ -132,11 +132,13 @@ def check_providers(registry: "Registry") -> Iterator[Finding]:
 
 
 def _speaks(entry: "ProviderEntry") -> bool:
-    """Whether it is the adapter that says what is to be set up; else it cannot be imported."""
-    from boards.adapters import load_adapter  # noqa: PLC0415  # only where there is one
+    """Whether it is the adapter that says what is to be set up; else it is broken."""
+    from boards.adapters import availability_of  # noqa: PLC0415  # only where there is one
 
     try:
-        return entry.adapter is not None and bool(load_adapter(entry.adapter))
+        return entry.adapter is not None and bool(
+            availability_of(entry.adapter, entry.spec, entry.settings)
+        )
     except PluginError:
         return False
 

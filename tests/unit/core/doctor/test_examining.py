@@ -79,6 +79,11 @@ class Fussy(Adapter):
     @classmethod
     def available(cls, provider, settings):
         return Availability(False, "there is no GPU", "Buy one.")
+
+class Silent(Adapter):
+    @classmethod
+    def available(cls, provider, settings):
+        return None
 """
 
 
@@ -87,6 +92,7 @@ class Fussy(Adapter):
     [
         ("Fussy", "info", "there is no GPU", "Buy one."),
         ("Gone", "error", "cannot be imported", "Mend it"),
+        ("Silent", "error", "it returned NoneType", "Mend boards_silent:Silent"),
     ],
 )
 def test_what_an_adapter_lacks_is_not_wrong_and_a_broken_one_is(

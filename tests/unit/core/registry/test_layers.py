@@ -70,6 +70,39 @@ def test_a_provider_that_needs_no_secret(site: Any, configure: Configure) -> Non
     assert registry.provider("both").availability().reason == "BOTH_KEY and BOTH_ID are not set"
 
 
+ADAPTER = """
+from boards.adapters import Adapter
+class Odd(Adapter):
+    @classmethod
+    def available(cls, provider, settings):
+        {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("raise SystemExit(0)", "cannot be imported: SystemExit: 0"),
+        (ADAPTER.format("return settings['gpu']"), "TypeError: "),
+        (ADAPTER.format("raise SystemExit"), "SystemExit"),
+        (ADAPTER.format("return True"), "it returned bool"),
+    ],
+)
+def test_an_adapter_that_does_not_answer_leaves_the_others(
+    acme: Any, configure: Configure, code: str, reason: str
+) -> None:
+    """Whatever its code does, its provider is unavailable, and the listing goes on."""
+    (acme.path / "odd_adapter.py").write_text(code)
+    odd = acme.provider("odd", adapter="odd_adapter:Odd")
+    acme.specs("boards-odd", "boards_odd", {"p.yaml": odd})
+    registry = Registry(configure(environment={"ODD_KEY": "x", "ACME_KEY": "x"}))
+    told = {one.name: one.availability() for one in registry.providers()}
+    assert told["acme"].ok
+    assert not told["odd"].ok
+    assert reason in told["odd"].reason
+    assert "Mend" in told["odd"].setup
+
+
 def test_host_files_override_plugins(acme: Any, configure: Configure, home: Path) -> None:
     """A generator of the host stands in for the plugin's, and listings say so."""
     (home / "generators.yaml").write_text(acme.generators("acme", "flux", display_name="Mine"))

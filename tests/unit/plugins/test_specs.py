@@ -149,6 +149,18 @@ def test_every_price_has_a_source(spec: GeneratorSpec) -> None:
         assert spec.cost.source.startswith("https://")
 
 
+@pytest.mark.parametrize("runs", [1, 2, 6])
+@pytest.mark.parametrize("series", range(1, 7))
+def test_a_series_is_estimated_whole(runs: int, series: int) -> None:
+    """Seedream may make all images of its series in each run: a budget counts with them."""
+    spec = GENERATORS["fal/seedream-4"]
+    compiled = CompiledGenerator(spec, "fal", PROVIDERS["fal"])
+    given = {"prompt": "a fox", "num_images": runs, "max_images": series}
+    found = compiled.estimate({"input": compiled.inputs.complete(given), "config": {}, "run": {}})
+    assert found is not None
+    assert found == (pytest.approx(0.03 * runs * series), "image", runs * series)
+
+
 @each_provider
 def test_every_kind_of_artifact_is_offered(name: str) -> None:
     """Models too where they have them; ``intermediate`` is for pipelines."""

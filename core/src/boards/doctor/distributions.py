@@ -1,9 +1,12 @@
 """The installed distributions as their metadata describes them. Nothing is imported."""
 
+import json
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from attrs import define, field
 
@@ -49,6 +52,22 @@ class Distribution:
             return frozenset(one.as_posix() for one in self._raw.files or ())
         except Exception:
             return frozenset()
+
+    @property
+    def beside_sources(self) -> bool:
+        """Whether its metadata is what setuptools writes beside sources when it builds them."""
+        return str(getattr(self._raw, "_path", "")).endswith(".egg-info")
+
+    @cached_property
+    def sources(self) -> Path | None:
+        """The directory that it is an editable installation of (PEP 610); None where it is none."""
+        try:
+            told = json.loads(self._raw.read_text("direct_url.json") or "{}")
+            if not told["dir_info"]["editable"]:
+                return None
+            return Path(url2pathname(urlsplit(told["url"]).path)).resolve()
+        except Exception:
+            return None
 
 
 def distributions_at() -> Iterator[Distribution]:

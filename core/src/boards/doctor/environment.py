@@ -68,6 +68,8 @@ def check_twice(distributions: Sequence[Distribution]) -> Iterator[Finding]:
         if not one.entry_points and canonical(one.name) != _CORE:
             continue
         other = first.setdefault(canonical(one.name), one)
+        if _left_behind(one, other) or _left_behind(other, one):
+            continue
         if other is not one and Path(other.location) != Path(one.location):
             yield Finding(
                 check="twice",
@@ -77,6 +79,16 @@ def check_twice(distributions: Sequence[Distribution]) -> Iterator[Finding]:
                 remedy=f"boards plugins uninstall {one.name}, then install it again",
                 distributions=(one.name,),
             )
+
+
+def _left_behind(one: Distribution, editable: Distribution) -> bool:
+    """Whether it is no installation, but the trace of an editable one beside its sources."""
+    sources = editable.sources
+    return (
+        one.beside_sources
+        and sources is not None
+        and Path(one.location).resolve().is_relative_to(sources)
+    )
 
 
 def check_entry_points(distributions: Sequence[Distribution]) -> Iterator[Finding]:

@@ -247,6 +247,27 @@ def test_a_plugin_that_is_installed_twice(
     assert finding.where == f"boards_acme 0.9 in {later.path}"
 
 
+@pytest.mark.parametrize("first", ["installed", "sources"])
+def test_what_setuptools_leaves_beside_sources_is_no_installation(
+    acme: Any, configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    """An editable installation of setuptools puts the sources, with an egg-info, on the path."""
+    sources = tmp_path / "project" / "src"
+    left = sources / "boards_acme.egg-info"
+    left.mkdir(parents=True)
+    (left / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: boards-acme\nVersion: 1.0\n")
+    (left / "entry_points.txt").write_text("[boards.specs]\nboards_acme = boards_acme.specs\n")
+    installed = acme.path / "boards_acme-1.0.dist-info"
+    origin = {"dir_info": {"editable": True}, "url": (tmp_path / "project").as_uri()}
+    (installed / "direct_url.json").write_text(json.dumps(origin))
+    monkeypatch.syspath_prepend(sources)
+    if first == "installed":
+        monkeypatch.syspath_prepend(acme.path)
+    assert examine(configure(**KEY)).findings == ()
+    (installed / "direct_url.json").unlink()
+    assert found(examine(configure(**KEY)), "twice")
+
+
 def test_an_unrelated_module_of_our_name(acme: Any, configure: Configure) -> None:
     """A distribution that has nothing to do with us, and installs ``boards``."""
     acme.distribution("boards", "", {"boards/surf.py": ""})

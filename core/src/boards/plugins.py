@@ -331,7 +331,7 @@ class Plugins:
         for entry_point, module in self._implementing("boards_generation_event"):
             try:
                 module.call("boards_generation_event", event=event)
-            except Exception:
+            except (Exception, SystemExit):
                 import logging  # noqa: PLC0415 - a listing does without
 
                 logging.getLogger(__name__).exception(
@@ -347,7 +347,7 @@ class Plugins:
         for entry_point, module in self._implementing("boards_before_submit"):
             try:
                 module.call("boards_before_submit", generation=generation, request=request)
-            except Exception as veto:
+            except (Exception, SystemExit) as veto:
                 veto.add_note(f"raised by the plugin {entry_point.name} of {entry_point.source}")
                 raise
 

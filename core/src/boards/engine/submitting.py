@@ -118,7 +118,8 @@ async def _submit(machine: "Machine", flight: "Flight", client: ProviderClient) 
         _log.error("a submit cannot be prepared", exception=client.scrub(traceback_of(error)))
         return await refused(machine, flight, "provider", client.mistake(error))
     if (veto := await _vetoed(machine, flight, sending.rendered)) is not None:
-        return await machine.fail(flight, "invalid_input", f"A plugin refused it: {veto}")
+        why = str(veto) or type(veto).__name__
+        return await machine.fail(flight, "invalid_input", f"A plugin refused it: {why}")
     if flight.generation.canceling:
         return await machine.canceled(flight, upstream=False)
     attempt = evolve(attempt, request_digest=sending.digest)
@@ -127,15 +128,21 @@ async def _submit(machine: "Machine", flight: "Flight", client: ProviderClient) 
 
 async def _vetoed(
     machine: "Machine", flight: "Flight", rendered: Rendered | None
-) -> Exception | None:
+) -> BaseException | None:
     """What a plugin's ``boards_before_submit`` raised, if any did."""
-    if machine.hooks is None:
+    hooks = machine.hooks
+    if hooks is None:
         return None
-    try:
-        await asyncio.to_thread(machine.hooks.before_submit, flight.generation, rendered)
-    except Exception as error:  # a veto may be any exception
-        return error
-    return None
+
+    def veto() -> BaseException | None:
+        # Told, not raised: a future carries no StopIteration, and a SystemExit ends the loop.
+        try:
+            hooks.before_submit(flight.generation, rendered)
+        except BaseException as error:  # a veto may be anything that is raised
+            return error
+        return None
+
+    return await asyncio.to_thread(veto)
 
 
 async def recover(machine: "Machine", flight: "Flight") -> Again | Done:

@@ -178,3 +178,29 @@ async def test_the_example_of_a_hook_is_a_plugin_that_works(
 def test_no_use_is_of_a_hook_that_there_is_not() -> None:
     """A hook that goes takes its test along."""
     assert sorted(USES) == HOOKS
+
+
+@pytest.mark.parametrize("stumbles", ["next(iter(()))", "raise SystemExit('no')"])
+async def test_what_no_future_carries_is_a_veto_too(
+    stumbles: str, site: Any, host: Callable[..., Boards]
+) -> None:
+    """A rule that is not found, or a plugin that would leave: the host neither hangs nor ends."""
+    code = f"@hookimpl\ndef boards_before_submit(generation):\n    {stumbles}\n"
+    site.hooks("boards-rules", "rules_hooks", code)
+    async with host() as boards:
+        refused = await asyncio.wait_for(draw(boards), 5)
+        assert refused.error is not None
+        assert refused.error.message.startswith("A plugin refused it: ")
+        assert vars(boards)["sent"] == []
+
+
+async def test_an_observer_that_would_leave_ends_nothing(
+    site: Any, host: Callable[..., Boards]
+) -> None:
+    """The host goes on, and other observers are told."""
+    code = "@hookimpl\ndef boards_generation_event(event):\n    raise SystemExit\n"
+    site.hooks("boards-leaver", "leaver_hooks", code)
+    async with host("boards_generation_event") as boards:
+        generation = await draw(boards)
+    seen = sys.modules["example_of_boards_generation_event"].finished
+    assert seen == [(generation.id, "succeeded")]

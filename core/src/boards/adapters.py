@@ -192,7 +192,9 @@ def load_adapter(name: str) -> type[Adapter]:
     module, _, attribute = name.partition(":")
     try:
         found = getattr(importlib.import_module(module), attribute)
-    except (Exception, SystemExit) as error:  # whatever a plugin's code does when it is imported
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a plugin's code does when it is imported
         raise PluginError(
             f"The adapter {name} cannot be imported: {type(error).__name__}: {error}",
             remedy=f"Mend it, then see: python -c 'import {module}'",
@@ -219,7 +221,9 @@ def availability_of(name: str, provider: "ProviderSpec", settings: "Settings") -
     remedy = f"Mend {name}: available() returns an Availability."
     try:
         found: Any = adapter.available(provider, settings)
-    except (Exception, SystemExit) as error:  # one plugin's mistake must not end a listing
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # one plugin's mistake must not end a listing
         told = f"{type(error).__name__}: {error}".rstrip(": ")
         raise PluginError(
             f"The adapter {name} cannot tell whether it is available: {told}", remedy=remedy

@@ -42,7 +42,9 @@ def load_hooks(entry_point: EntryPoint) -> "HookModule":
         raise HookError(f"{name} is no module: the entry point names a module, without ':'")
     try:
         module = import_module(name)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a panic of an extension in Rust is no Exception
         raise HookError(f"importing {name} failed: {_told(error)}") from error
     return HookModule(module)
 
@@ -103,7 +105,9 @@ class HookModule:
             records = [record_of(record) for result in results for record in _iterated(result)]
         except HookError as error:
             raise HookError(f"{hook} {error}") from error
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise HookError(f"{hook} raised {_told(error)}") from error
         if not results:
             raise HookError(f"{hook} returned None; expected an iterable of {kind.__name__}")

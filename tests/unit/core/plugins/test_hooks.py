@@ -66,6 +66,14 @@ def test_records_of_a_plugin(site: Any, configure: Configure) -> None:
     [
         ("1 / 0", "importing bad_hooks failed: ZeroDivisionError: division by zero"),
         ("raise SystemExit(3)", "importing bad_hooks failed: SystemExit: 3"),
+        (
+            "class Panic(BaseException): pass\nraise Panic('oh')",
+            "importing bad_hooks failed: Panic: oh",
+        ),
+        (
+            "class Panic(BaseException): pass\n@hookimpl\ndef boards_storages(): raise Panic('oh')",
+            "boards_storages raised Panic: oh",
+        ),
         ("import gone_module", "ModuleNotFoundError: No module named 'gone_module'"),
         ("def (", "importing bad_hooks failed: SyntaxError"),
         (

@@ -85,6 +85,7 @@ class Odd(Adapter):
         ("raise SystemExit(0)", "cannot be imported: SystemExit: 0"),
         (ADAPTER.format("return settings['gpu']"), "TypeError: "),
         (ADAPTER.format("raise SystemExit"), "SystemExit"),
+        ("class Panic(BaseException): pass\nraise Panic('oh')", "Panic: oh"),
         (ADAPTER.format("return True"), "it returned bool"),
     ],
 )

@@ -28,7 +28,9 @@ def load_command(entry_point: "EntryPoint") -> click.Command:
         found: Any = importlib.import_module(module.strip())
         for name in attribute.strip().split("."):
             found = getattr(found, name)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a panic of an extension in Rust is no Exception
         raise PluginError(
             f"The command {entry_point.name} of {entry_point.source} cannot be imported: "
             f"{type(error).__name__}: {error}",

@@ -81,8 +81,12 @@ class HookModule:
     def _check(self, module: ModuleType, specs: ModuleType) -> None:
         for name in _hooks_of(specs):
             function = vars(module).get(name)
-            if not inspect.isfunction(function):
+            if not callable(function):
                 continue
+            if name not in self._implemented and hasattr(function, "boards_impl"):
+                # pluggy passes over what is no routine: a cache or a partial around a function
+                kind = type(function).__name__
+                raise HookError(f"{name} is a {kind}, no function: it would never be called")
             if name not in self._implemented:
                 raise HookError(f"{name} is not marked with @hookimpl: it would never be called")
             if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):

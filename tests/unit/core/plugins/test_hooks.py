@@ -83,6 +83,10 @@ def test_records_of_a_plugin(site: Any, configure: Configure) -> None:
         ("@hookimpl\ndef boards_storages(config): return []", "config"),
         ("def boards_storages(): return []", "boards_storages is not marked with @hookimpl"),
         ("@hookimpl\nasync def boards_storages(): return []", "hooks are plain functions"),
+        (
+            "import functools\n@hookimpl\n@functools.cache\ndef boards_storages(): return []",
+            "boards_storages is a _lru_cache_wrapper, no function: it would never be called",
+        ),
         ("@hookimpl\ndef boards_storages(): return 3", "boards_storages returned int"),
         ("@hookimpl\ndef boards_storages(): return 'tape'", "boards_storages returned str"),
         ("@hookimpl\ndef boards_storages(): pass", "boards_storages returned None"),

@@ -138,6 +138,15 @@ def test_a_caption_is_on_a_band_and_the_rest_stays(position: str, bright_at: flo
     assert labelled.mode == "RGB"
 
 
+@pytest.mark.parametrize(("size", "inside"), [((3000, 4), (64, 1)), ((4, 3000), (1, 64))])
+def test_what_is_very_thin_keeps_a_pixel(size: tuple[int, int], inside: tuple[int, int]) -> None:
+    """A line in a frame is a line; on a sheet, too."""
+    line = Image.new("RGB", size, "red")
+    assert edited("resize", line, width=64, height=64).size == inside
+    sheet = made("contact-sheet", {"images": [encoded(line)]}, size=64)
+    assert RED in [color for _, color in sheet.getcolors() or ()]
+
+
 def test_a_contact_sheet_has_every_picture_in_the_order_of_reading() -> None:
     """Columns of one width; rows as high as their highest picture."""
     colors = ["red", "green", "blue", "white", "yellow"]

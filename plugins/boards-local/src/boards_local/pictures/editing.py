@@ -45,7 +45,7 @@ def resize(given: Given, control: Control) -> Made:
         case "stretch":
             made = picture.resize((width, height), _SHARP)
         case _:
-            made = ImageOps.contain(picture, (width, height), _SHARP)
+            made = _contained(picture, width, height)
     return written(_kept(picture, made), given)
 
 
@@ -119,7 +119,7 @@ def contact_sheet(given: Given, control: Control) -> Made:
     for number, content in enumerate(contents):
         control.reached(number, len(contents))
         picture = opened(content, given, name=f"images[{number}]")
-        small.append(ImageOps.contain(picture, (side, side), _SHARP))
+        small.append(_contained(picture, side, side))
     rows = [small[first : first + columns] for first in range(0, len(small), columns)]
     heights = [max(picture.height for picture in row) for row in rows]
     size = (columns * (side + _GAP) + _GAP, sum(heights) + _GAP * (len(rows) + 1))
@@ -133,6 +133,13 @@ def contact_sheet(given: Given, control: Control) -> Made:
             sheet.paste(picture, at, picture if picture.mode == "RGBA" else None)
         top += height + _GAP
     return written(sheet, given)
+
+
+def _contained(picture: Image.Image, width: int, height: int) -> Image.Image:
+    """All of it inside of a frame. Pillow's own contain leaves nothing of what is very thin."""
+    factor = min(width / picture.width, height / picture.height)
+    inside = max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
+    return picture.resize(inside, _SHARP)
 
 
 def _kept(before: Image.Image, after: Image.Image) -> Image.Image:

@@ -34,7 +34,7 @@ def speak(given: Given, control: Control) -> Made:
     piper: Any = importlib.import_module("piper")
     voice = _voice(piper, given.config.get("model"))
     # In Piper's own texts [[...]] holds phonemes; here it is a text like any other.
-    text = given.input["text"].replace("[[", "[ [")
+    text = re.sub(r"\[(?=\[)", "[ ", given.input["text"])
     # Some versions of Piper make a sound of mere punctuation.
     pieces = [piece for piece in _pieces(text) if any(map(str.isalnum, piece))]
     manner = piper.SynthesisConfig(length_scale=1 / given.input["speed"])

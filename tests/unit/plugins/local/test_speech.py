@@ -82,9 +82,12 @@ def test_a_sentence_without_end_is_cut_where_words_end(piper: Piper, voice: Path
     assert all(one.replace("word", "").strip("x ") == "" for one in asked)
 
 
-def test_phonemes_in_brackets_are_a_text_like_any_other(piper: Piper, voice: Path) -> None:
+@pytest.mark.parametrize("text", ["See [[this]]", "See [[[this]]]"])
+def test_phonemes_in_brackets_are_a_text_like_any_other(
+    piper: Piper, voice: Path, text: str
+) -> None:
     """Piper would take them for its own language."""
-    said(voice, "See [[this]]")
+    said(voice, text)
     assert "[[" not in piper.asked[0][0]
 
 

@@ -343,10 +343,19 @@ class Plugins:
                 )
 
     def before_submit(self, generation: "Generation", request: "Rendered") -> None:
-        """Ask for vetoes: what a plugin raises comes through, with a note on who raised it."""
+        """Ask for vetoes: what a plugin raises comes through, with a note on who raised it.
+
+        Each sees copies: what one writes into them is neither sent nor seen by the next.
+        """
         for entry_point, module in self._implementing("boards_before_submit"):
+            from copy import deepcopy  # noqa: PLC0415 - a listing does without
+
+            from boards.spec.paths import ABSENT  # noqa: PLC0415
+
+            seen = {"generation": generation, "request": request}
+            copies = deepcopy(seen, {id(ABSENT): ABSENT})
             try:
-                module.call("boards_before_submit", generation=generation, request=request)
+                module.call("boards_before_submit", **copies)
             except (Exception, SystemExit) as veto:
                 veto.add_note(f"raised by the plugin {entry_point.name} of {entry_point.source}")
                 raise

@@ -5,6 +5,7 @@ The reference in the documentation is made of these docstrings, so what it shows
 
 import asyncio
 import base64
+import json
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -204,3 +205,23 @@ async def test_an_observer_that_would_leave_ends_nothing(
         generation = await draw(boards)
     seen = sys.modules["example_of_boards_generation_event"].finished
     assert seen == [(generation.id, "succeeded")]
+
+
+async def test_what_a_hook_writes_into_what_it_sees_is_its_own(
+    site: Any, host: Callable[..., Boards]
+) -> None:
+    """One that hides words for its own log changes neither what is sent nor what others see."""
+    code = """
+        @hookimpl
+        def boards_before_submit(generation, request):
+            generation.input["prompt"] = request.json["text"] = "***"
+            request.headers["x-seen"] = "yes"
+        """
+    site.hooks("a-log", "log_hooks", code)
+    async with host("boards_before_submit") as boards:
+        generation = await draw(boards)
+        assert generation.input["prompt"] == "a fox"
+        (request,) = vars(boards)["sent"]
+        assert json.loads(request.content) == {"text": "a fox"}
+        assert "x-seen" not in request.headers
+        assert (await draw(boards, "something forbidden")).status == "failed"

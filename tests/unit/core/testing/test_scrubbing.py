@@ -64,8 +64,12 @@ def test_a_jobs_id_stays() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["token", "access_token", "accessToken", "api_key", "apiKey", "webhook_secret", "sig"]
-)
+    "name",
+    [
+        "token", "access_token", "accessToken", "api_key", "apiKey", "api-key", "webhook_secret",
+        "sig", "SecretAccessKey", "secret_key", "aws_access_key_id", "privateKey",
+    ],
+)  # fmt: skip
 def test_values_under_names_of_secrets_are_gone(name: str) -> None:
     """Texts only: a count of tokens is none."""
     assert Scrubber().value({name: "abc", "design": "abc", "tokens": 7, "n": {name: 3}}) == {

@@ -15,6 +15,7 @@ from boards.doctor.findings import Finding, PluginVersion, Report
 from boards.doctor.probing import probe
 from boards.doctor.requirements import check_requirements, core_bounds
 from boards.doctor.using import (
+    adapters_of,
     check_commands,
     check_deprecations,
     check_host_files,
@@ -49,9 +50,10 @@ def examine(settings: "Settings", names: Iterable[str] = ()) -> Report:
     registry = Registry(settings)
     code = [one for group in _CODE for one in registry.hooks.entry_points(group)]
     fatal = probe(code)
-    if fatal:
-        without = (*settings.plugins_disabled, *(one.distribution for one in fatal))
-        registry = Registry(evolve(settings, plugins_disabled=without))
+    registry = _without(fatal, settings, registry)
+    # Adapters afterwards: only hooks that are safe to call may tell which there are.
+    fatal |= probe(adapters_of(registry))
+    registry = _without(fatal, settings, registry)
     installed: dict[str, str] = {}
     for one in distributions:
         installed.setdefault(canonical(one.name), one.version)
@@ -96,6 +98,14 @@ def examine(settings: "Settings", names: Iterable[str] = ()) -> Report:
         ),
         findings=tuple(findings),
     )
+
+
+def _without(fatal: dict[EntryPoint, str], settings: "Settings", registry: Registry) -> Registry:
+    """What is left when the plugins that must not be imported here are left out."""
+    if not fatal:
+        return registry
+    without = (*settings.plugins_disabled, *(one.distribution for one in fatal))
+    return Registry(evolve(settings, plugins_disabled=without))
 
 
 def _survived(check: Callable[[], Iterable[Finding]]) -> list[Finding]:

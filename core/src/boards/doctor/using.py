@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from boards.discovery import canonical
+from boards.discovery import EntryPoint, canonical
 from boards.doctor.findings import Finding
 from boards.errors import PluginError
 from boards.switches import read_switches, switches_path
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from boards.settings import Settings
 
 __all__ = [
+    "adapters_of",
     "check_commands",
     "check_deprecations",
     "check_host_files",
@@ -23,6 +24,19 @@ __all__ = [
     "check_rivals",
     "check_selection",
 ]
+
+
+def adapters_of(registry: "Registry") -> list[EntryPoint]:
+    """The adapters of plugins' providers, as entry points of no group; a host's own are its."""
+    try:
+        providers = registry.providers()
+    except Exception:  # told where they are looked at
+        return []
+    return [
+        EntryPoint("", one.name, one.adapter, *one.source.split(" ", 1))
+        for one in providers
+        if one.adapter is not None and one.fault is None and _owner(one)
+    ]
 
 
 def check_plugins(registry: "Registry") -> Iterator[Finding]:

@@ -192,6 +192,19 @@ def test_a_broken_plugin(acme: Any, configure: Configure, code: str, what: str) 
     assert examine(configure(strict=True)).findings == report.findings
 
 
+def test_an_adapter_that_ends_the_process(acme: Any, configure: Configure) -> None:
+    """A library below it crashes, say: its plugin is told, and so is all the rest."""
+    provider = acme.provider("odd", adapter="odd_adapter:Odd")
+    acme.specs("boards-odd", "boards_odd", {"p.yaml": provider})
+    (acme.path / "odd_adapter.py").write_text("import os; os._exit(7)")
+    report = examine(configure())
+    finding = found(report, "broken")
+    assert finding.what == "Importing odd_adapter:Odd ended the process (exit code 7)."
+    assert finding.where == "boards-odd 1.0"
+    assert "boards plugins disable boards-odd" in finding.remedy
+    assert found(report, "key").where == "boards-acme 1.0"
+
+
 def test_metadata_that_cannot_be_read(acme: Any, configure: Configure) -> None:
     """It is told by the name of its directory."""
     acme.distribution("boards-bad", "[boards.plugins]\nthis is no entry point\n")

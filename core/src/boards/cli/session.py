@@ -4,7 +4,7 @@ import contextlib
 import functools
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any, TextIO, TypeVar
+from typing import Any, TextIO, TypeVar, cast
 
 import click
 from attrs import define, field
@@ -14,7 +14,7 @@ from boards.cli.output import Output
 from boards.errors import NotFoundError
 from boards.settings import Settings, load
 
-__all__ = ["Session", "command", "global_options"]
+__all__ = ["Session", "alone_on_stdout", "command", "global_options"]
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -124,6 +124,17 @@ def global_options(function: F) -> F:
     return function
 
 
+def alone_on_stdout(function: F) -> F:
+    """Have what libraries and plugins print meanwhile go to stderr: stdout is the result's."""
+
+    @functools.wraps(function)
+    def alone(*args: Any, **given: Any) -> Any:
+        with contextlib.redirect_stdout(sys.stderr):
+            return function(*args, **given)
+
+    return cast("F", alone)
+
+
 def command(**attributes: Any) -> Callable[[Callable[..., int | None]], click.Command]:
     """A command that gets the :class:`Session` first, and returns its exit code.
 
@@ -131,13 +142,7 @@ def command(**attributes: Any) -> Callable[[Callable[..., int | None]], click.Co
     """
 
     def decorate(function: Callable[..., int | None]) -> click.Command:
-        @functools.wraps(function)
-        def quiet(*given: Any, **named: Any) -> int | None:
-            # What plugins and files of Python print, when they are imported say, is no result.
-            with contextlib.redirect_stdout(sys.stderr):
-                return function(*given, **named)
-
-        wrapped = global_options(click.pass_obj(quiet))
+        wrapped = global_options(click.pass_obj(alone_on_stdout(function)))
         made: click.Command = click.command(**attributes)(wrapped)
         return made
 

@@ -84,6 +84,18 @@ def test_a_plugin_that_ends_the_process_can_be_switched(site: Any, cli: Cli) -> 
     assert cli("plugins", "uninstall", "bad", "--dry-run").code in (0, 3)
 
 
+@pytest.mark.parametrize(
+    "words", [("plugins",), ("generators",), ("providers",), ("plugins", "doctor", "boards-loud")]
+)
+def test_what_a_plugin_prints_is_no_result(site: Any, cli: Cli, words: tuple[str, ...]) -> None:
+    """A library greets on stdout when it is imported; ``--json`` is one value all the same."""
+    code = "print('welcome')\n@hookimpl\ndef boards_generators():\n    print('none')\n    return []"
+    site.hooks("boards-loud", "loud_hooks", code)
+    ran = cli(*words, "--json")
+    assert json.loads(ran.out)
+    assert "welcome\n" in ran.err
+
+
 def test_the_doctor_tells_keys_and_is_content(cli: Cli) -> None:
     """Exit code 0: a key that is missing is nothing wrong."""
     ran = cli("plugins", "doctor")

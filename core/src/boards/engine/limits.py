@@ -28,6 +28,7 @@ _COOL_DOWN: Final = (5.0, 120.0)
 """Seconds until one request probes a provider that is down: at first, and at most."""
 _PROBE: Final = 10.0
 """Seconds that a probe has to say something: it may have been vetoed, and never been sent."""
+_TOO_MANY: Final = 429
 _LONGEST_PAUSE: Final = 600.0
 """Seconds for which a provider's word to wait is taken for all of its submits."""
 
@@ -205,18 +206,21 @@ class Gate:
 
     def observe(self, status: int, headers: Mapping[str, str]) -> None:
         """What an answer tells of the provider's health, and of what is left of the rate."""
+        was_shut = False
         if status >= 500:
             self.breaker.failed()
         else:
+            was_shut = self.breaker.wait > 0
             self.breaker.succeeded()
         names = self._headers
-        if names.remaining is None or names.reset is None:
-            return
-        remaining = headers.get(names.remaining.lower())
-        if remaining is not None and remaining.strip() == "0":
-            seconds = _until(headers.get(names.reset.lower()))
-            if seconds is not None:
-                self.pause(seconds)
+        if names.remaining is not None and names.reset is not None:
+            remaining = headers.get(names.remaining.lower())
+            if remaining is not None and remaining.strip() == "0":
+                seconds = _until(headers.get(names.reset.lower()))
+                if seconds is not None:
+                    self.pause(seconds)
+        if was_shut and status != _TOO_MANY:
+            self._open()  # it answers again, a poll maybe: what waits need not wait for the timer
 
 
 _CLOCK: Final = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")

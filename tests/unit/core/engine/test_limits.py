@@ -166,3 +166,24 @@ def test_a_provider_that_fails_again_and_again_is_let_be(monkeypatch: pytest.Mon
     assert breaker.wait == 0
     breaker.failed()
     assert breaker.wait == 0
+
+
+async def test_who_waits_for_a_provider_that_was_down_passes_when_it_answers_a_poll() -> None:
+    """Other requests tell first that it is up again; its timer may be minutes away."""
+    door = Door(Limits(headers=LimitHeaders(remaining="left", reset="reset")))
+    for _ in range(5):
+        door.gate.breaker.failed()
+    tasks = [door.knock("a:1")[1], door.knock("a:2")[1]]
+    await asyncio.sleep(0)
+    assert door.passed == []
+    door.gate.observe(200, {})
+    async with asyncio.timeout(1):
+        await asyncio.gather(*tasks)
+    for _ in range(5):
+        door.gate.breaker.failed()
+    _, waiting = door.knock("a:3")
+    await asyncio.sleep(0)
+    door.gate.observe(200, {"left": "0", "reset": "60"})  # up again, and asks to wait
+    await asyncio.sleep(0.01)
+    assert door.passed == ["a:1", "a:2"]
+    waiting.cancel()

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -792,6 +793,61 @@ async def test_a_job_whose_generator_can_no_longer_be_asked_does_not_spin(
         await asyncio.sleep(0.5)
         assert (await boards.get(generation.id)).phase == "waiting"
     assert looks < 5
+
+
+@pytest.mark.parametrize("stage", ["queued", "submitting", "waiting", "fetching"])
+@pytest.mark.parametrize("who", ["the driver", "another process"])
+async def test_what_has_no_generator_any_more_can_be_canceled(
+    acme: Acme, open_boards: Open, tmp_path: Path, stage: str, who: str
+) -> None:
+    """Its plugin is gone, and nobody can be asked: the wish alone ends it, and says so."""
+
+    async def never(_request: web.Request) -> web.StreamResponse:
+        return web.json_response({}, status=503, headers={"Retry-After": "60"})
+
+    if stage == "submitting":
+        acme.answers["submit"] = drop
+    acme.polls_needed = 0 if stage == "fetching" else 1_000_000
+    acme.answers["file"] = never
+    async with open_boards(provider={"reconcile": RECONCILE}) as boards:
+        if stage == "queued":
+            boards._running.client("acme").gate.pause(60)
+        generation = await boards.submit("draw", prompt="a cat")
+        await phase(boards, generation, stage)
+    home = {"home": tmp_path / "home", "environment": {}}
+    async with Boards(**home) as bare, Boards(**home, drive=False) as other:  # type: ignore[arg-type]
+        waits = asyncio.create_task(ended(bare, generation))
+        await asyncio.sleep(0.05)
+        bare._running._runner.wake(generation.id)
+        with pytest.raises(BoardsError, match=f"boards cancel {generation.id}"):
+            await waits
+        await (bare if who == "the driver" else other).cancel(generation.id)
+        assert (await ended(other, generation)).phase == "canceled"
+        told = [event async for event in bare.events(generation.id)][-1]
+        assert (told.type, dict(told.data)) == ("canceled", {"upstream": False})
+        assert all(not one.reserved_usd for one in await bare.costs())
+
+
+async def test_what_is_unknown_and_has_no_generator_any_more_can_be_abandoned(
+    acme: Acme, open_boards: Open, tmp_path: Path
+) -> None:
+    """Only what would ask the provider needs the plugin."""
+    acme.answers["submit"] = drop
+    async with open_boards() as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        await phase(boards, generation, "unknown")
+    async with Boards(home=tmp_path / "home", environment={}) as bare:
+        with pytest.raises(BoardsError, match="draw"):
+            await bare.resolve(generation.id, resubmit=True)
+        failed = await bare.resolve(generation.id)
+        assert failed.phase == "failed"
+        assert failed.error is not None
+        assert failed.error.maybe_charged
+        assert [one.outcome for one in await bare.attempts(generation.id)] == ["abandoned"]
+        told = [event.type async for event in bare.events(generation.id)]
+        assert told[-2:] == ["resolved", "failed"]
+        with pytest.raises(BoardsError, match="nothing is to be decided"):
+            await bare.resolve(generation.id)
 
 
 async def test_a_websocket_that_does_not_say_goodbye_is_left_at_the_end(

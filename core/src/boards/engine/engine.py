@@ -21,7 +21,7 @@ from boards.engine.accounting import Accounts
 from boards.engine.addresses import AddressPolicy
 from boards.engine.download import Downloader
 from boards.engine.flight import Flight, Heard
-from boards.engine.machine import Machine
+from boards.engine.machine import Machine, failed
 from boards.engine.observing import Observers, Teller, pruned
 from boards.engine.recovering import known
 from boards.engine.rest import TRANSPORT_ERRORS, ProviderClient
@@ -29,7 +29,7 @@ from boards.engine.stages import SpecStages
 from boards.engine.transport import AiohttpTransport, Transport
 from boards.engine.uploading import Uploads
 from boards.engine.webhooks import Addresses, Replays, token_hash
-from boards.errors import BoardsError, NotFoundError, SettingsError, StoreError
+from boards.errors import BoardsError, Failure, NotFoundError, SettingsError, StoreError
 from boards.events import Event, Happening
 from boards.generations import Attempt, Generation
 from boards.logs import Logger, traceback_of
@@ -62,6 +62,7 @@ _LONGEST: Final = 3600.0
 """Seconds that the engine lets pass between two looks at the most: what the database has beyond
 that was written while the clock was ahead."""
 _ANSWERED: Final = "the provider's answer was found"
+_ABANDONED: Final = "The submit's answer was lost, and the generation was abandoned."
 
 
 class Engine:
@@ -417,7 +418,14 @@ class Engine:
                 generation_id=generation.id,
             )
         # Not the one that is driven: a step that ends now must not be taken for the decision's.
-        flight = await self.machine.look_at(generation)
+        try:
+            flight = await self.machine.look_at(generation)
+        except StoreError:
+            raise
+        except BoardsError:  # its generator is gone: it can be given up all the same
+            if job is not None or resubmit:
+                raise
+            return await self._given_up(generation)
         attempt = flight.attempt
         if attempt is not None and known(attempt):
             await self._look_again(generation.id)
@@ -455,7 +463,7 @@ class Engine:
                 await self.machine.fail(
                     flight,
                     "provider",
-                    "The submit's answer was lost, and the generation was abandoned.",
+                    _ABANDONED,
                     maybe_charged=True,
                     fenced=False,
                 )
@@ -465,6 +473,18 @@ class Engine:
             raise _decided(generation, _ANSWERED if phase == "unknown" else f"it is {phase}")
         await self._look_again(generation.id)
         return flight.generation
+
+    async def _given_up(self, generation: Generation) -> Generation:
+        """Abandon an ``unknown`` generation whose generator is gone, or has mistakes."""
+        attempts = await self.store.attempts(generation.id)
+        answered = bool(attempts) and known(attempts[-1])
+        told = Happening("resolved", {"decision": "abandon", "provider_job_id": None})
+        error = Failure("provider", _ABANDONED, maybe_charged=True)
+        if answered or not await self.machine.give_up(
+            generation, "failed", told, failed(error), error=error, fenced=False
+        ):
+            raise _decided(generation, _ANSWERED if answered else "it is not unknown any more")
+        return await self.store.get(generation.id) or generation
 
     async def _look_again(self, generation_id: str) -> None:
         """Have what the store has of a generation driven, by whoever drives."""

@@ -32,7 +32,7 @@ from boards.store import Change, Store
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["Machine", "Submissions"]
+__all__ = ["Machine", "Submissions", "failed"]
 
 _log = Logger("boards.engine")
 
@@ -129,7 +129,15 @@ class Machine:
         generation = await self.store.get(generation_id)
         if generation is None or generation.final:
             return None
-        flight = await self.board(generation)
+        try:
+            flight = await self.board(generation)
+        except StoreError:
+            raise
+        except BoardsError:  # its generator is gone, so nobody can be asked to cancel it
+            if not generation.canceling or generation.phase == "unknown":
+                raise
+            await self.give_up(generation, "canceled", Happening("canceled", {"upstream": False}))
+            return None
         if generation.phase == "queued":  # of a process that died, and maybe tried before
             await self._remember_attempt(flight)
         # A wish to cancel that was committed before the flight was known is only in the store.
@@ -223,6 +231,9 @@ class Machine:
         error.generation_id = error.generation_id or generation.id
         error.generator = error.generator or generation.generator
         error.provider = error.provider or generation.provider
+        if flight is None and not isinstance(error, StoreError | StorageError):
+            how = "resolve --abandon" if generation.phase == "unknown" else "cancel"
+            error.remedy = f"{error.remedy} Or give it up: boards {how} {generation.id}".lstrip()
         _log.warning("held up", generation=generation.id, error=error.message)
         if flight is not None and isinstance(error, StoreError | StorageError):
             flight.stale = True  # what the store has may be older than memory
@@ -313,23 +324,33 @@ class Machine:
             retryable=kind in ("rate_limited", "transient", "timeout"),
             maybe_charged=maybe_charged,
         )
-        data: FailedData = {
-            "kind": failure.kind,
-            "message": failure.message,
-            "remedy": failure.remedy,
-            "retryable": failure.retryable,
-            "maybe_charged": failure.maybe_charged,
-        }
         await self.commit(
             flight,
             phase,
-            Happening("failed", data),
+            failed(failure),
             attempt=attempt,
             fenced=fenced,
             error=failure,
             finished_at=time.time(),
         )
         return Done()
+
+    async def give_up(
+        self,
+        generation: Generation,
+        phase: Phase,
+        *happenings: Happening,
+        error: Failure | None = None,
+        fenced: bool = True,
+    ) -> bool:
+        """End a generation that cannot be driven: its generator is gone, or has mistakes."""
+        attempts = await self.store.attempts(generation.id)
+        last = attempts[-1] if attempts else None
+        after = evolve(generation, phase=phase, error=error, finished_at=time.time(), due_at=None)
+        entry = self.accounts.entry(generation, after, last)
+        given_up = last if last is None or error is None else evolve(last, outcome="abandoned")
+        change = Change(generation.phase, after, happenings, given_up, entry, fenced=fenced)
+        return await self.store.cas(change)
 
     async def canceled(self, flight: Flight, *, upstream: bool) -> Done:
         """End a flight as canceled; ``upstream`` tells whether the provider said so."""
@@ -340,6 +361,18 @@ class Machine:
             finished_at=time.time(),
         )
         return Done()
+
+
+def failed(failure: Failure) -> Happening:
+    """The event of an end without a result."""
+    data: FailedData = {
+        "kind": failure.kind,
+        "message": failure.message,
+        "remedy": failure.remedy,
+        "retryable": failure.retryable,
+        "maybe_charged": failure.maybe_charged,
+    }
+    return Happening("failed", data)
 
 
 def _scrubbed(value: Any, scrub: Callable[[str], str]) -> Any:

@@ -220,6 +220,28 @@ async def test_what_may_have_been_charged_counts(acme: Acme, open_priced: Open) 
         assert await spent(boards) == CostGroup("acme", 2, 0.08, 0.0, 0.0, 0)
 
 
+@pytest.mark.parametrize("second", ["refused", "unsent"])
+async def test_a_lost_submit_may_have_been_charged_whatever_became_of_the_second(
+    acme: Acme, open_priced: Open, second: str
+) -> None:
+    """The second one is refused, or never sent: the generation's error and the ledger agree."""
+
+    async def first(request: web.Request) -> web.StreamResponse:
+        acme.answers["submit"] = answer(422, {"error": "no"})
+        return await drop(request)
+
+    acme.answers["submit"] = first
+    budget = "0.05 USD/day" if second == "unsent" else "1 USD/day"
+    async with open_priced(budget=budget) as boards:
+        with pytest.raises(GenerationFailedError) as caught:
+            await boards.generate("acme/draw", prompt="a", on_ambiguous="resubmit")
+        assert caught.value.failure.kind == ("quota" if second == "unsent" else "invalid_input")
+        assert caught.value.failure.maybe_charged
+        assert await spent(boards) == CostGroup("acme", 1, 0.04, 0.0, 0.0, 0)
+        outcomes = [one.outcome for one in await boards.attempts(caught.value.generation.id)]
+        assert outcomes == ["ambiguous", "refused"][: len(outcomes)]
+
+
 @pytest.mark.parametrize("why", ["forgotten", "forbidden"])
 async def test_an_accepted_job_that_cannot_be_asked_for_may_have_been_charged(
     acme: Acme, open_priced: Open, monkeypatch: pytest.MonkeyPatch, why: str

@@ -63,7 +63,14 @@ class Accounts:
         cost = generation.cost
         return Reserve(None if cost is None else micros(cost.usd), self._budgets)
 
-    def entry(self, before: Generation, after: Generation, attempt: Attempt | None) -> Entry | None:
+    def entry(
+        self,
+        before: Generation,
+        after: Generation,
+        attempt: Attempt | None,
+        *,
+        charged: bool = False,
+    ) -> Entry | None:
         """What the ledger notes of a transition.
 
         An intent reserves. What the provider surely did not take is released: refused, unsent, or
@@ -76,6 +83,8 @@ class Accounts:
             before: The generation before.
             after: And after.
             attempt: The latest attempt, as it is afterwards.
+            charged: It failed, and may have been charged; the generation's error says that of all
+                attempts.
         """
         if attempt is None:
             return None
@@ -87,9 +96,7 @@ class Accounts:
             charged = True
         elif after.phase == "canceled":
             charged = before.phase != "queued"
-        elif after.final:
-            charged = after.error is not None and after.error.maybe_charged
-        else:
+        elif not after.final:
             return None
         actual = _told(after.cost)
         if charged or actual is not None:

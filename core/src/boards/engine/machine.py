@@ -248,18 +248,20 @@ class Machine:
         attempt: Attempt | None = None,
         fenced: bool = True,
         claims: bool = False,
+        charged: bool = False,
         **changes: Any,
     ) -> bool:
         """One transition of a flight, durable when this returns; False if it was elsewhere.
 
         Only the process that drives may make one that is ``fenced``. One that ``claims`` a job
-        raises :class:`boards.errors.ClaimedError` where another generation has it.
+        raises :class:`boards.errors.ClaimedError` where another generation has it. With
+        ``charged`` the attempt that failed may have been charged.
         """
         before = flight.generation
         if flight.told is not None:
             changes.setdefault("cost", flight.told)
         after = evolve(before, phase=phase, due_at=changes.pop("due_at", None), **changes)
-        entry = self.accounts.entry(before, after, attempt or flight.attempt)
+        entry = self.accounts.entry(before, after, attempt or flight.attempt, charged=charged)
         moved = after.generator != before.generator
         told = self._told(flight, happenings)
         applied = await self.store.cas(
@@ -315,14 +317,26 @@ class Machine:
         attempt: Attempt | None = None,
         fenced: bool = True,
     ) -> Done:
-        """End a flight without a result; canceled, if that was wished for."""
+        """End a flight without a result; canceled, if that was wished for.
+
+        Args:
+            flight: Which.
+            kind: Why.
+            message: In words.
+            remedy: What mends it; by its kind where it is empty.
+            maybe_charged: Whether its last attempt may have been charged.
+            phase: ``failed`` or ``expired``.
+            attempt: Its last attempt, where that changes.
+            fenced: See :meth:`commit`.
+        """
+        lost = maybe_charged or await self._lost_before(flight, attempt or flight.attempt)
         scrub = functools.partial(self._scrub, flight)
         failure = Failure(
             kind,
             scrub(message),
             scrub(remedy) or default_remedy(kind, flight.generation),
             retryable=kind in ("rate_limited", "transient", "timeout"),
-            maybe_charged=maybe_charged,
+            maybe_charged=lost,
         )
         await self.commit(
             flight,
@@ -330,10 +344,22 @@ class Machine:
             failed(failure),
             attempt=attempt,
             fenced=fenced,
+            charged=maybe_charged,
             error=failure,
             finished_at=time.time(),
         )
         return Done()
+
+    async def _lost_before(self, flight: Flight, last: Attempt | None) -> bool:
+        """Whether an attempt before the last one may have been charged: its answer was lost."""
+        queued = flight.generation.phase == "queued"
+        if last is None or (last.number == 1 and not queued):
+            return False
+        return any(
+            one.outcome in ("ambiguous", "accepted")
+            for one in await self.store.attempts(last.generation_id)
+            if queued or one.number < last.number
+        )
 
     async def give_up(
         self,
@@ -347,7 +373,7 @@ class Machine:
         attempts = await self.store.attempts(generation.id)
         last = attempts[-1] if attempts else None
         after = evolve(generation, phase=phase, error=error, finished_at=time.time(), due_at=None)
-        entry = self.accounts.entry(generation, after, last)
+        entry = self.accounts.entry(generation, after, last, charged=error is not None)
         given_up = last if last is None or error is None else evolve(last, outcome="abandoned")
         change = Change(generation.phase, after, happenings, given_up, entry, fenced=fenced)
         return await self.store.cas(change)

@@ -17,6 +17,9 @@ __all__ = ["Observers", "Teller", "pruned"]
 _log = Logger("boards.engine")
 
 _ENDS: Final = frozenset({"succeeded", "failed", "canceled"})
+_TRIES: Final = 6
+_AGAIN: Final = 0.5
+"""Seconds until events are read again that could not be read, at first."""
 _LEAVE_TO_TELL: Final = 5.0
 """Seconds that a plugin gets at the end for what it is being told."""
 
@@ -156,17 +159,27 @@ class Teller:
             self._tasks[generation.id] = asyncio.create_task(self._tell_all(generation.id))
 
     async def _tell_all(self, generation_id: str) -> None:
-        ended = False
+        ended, failures = False, 0
         try:
             while generation_id in self._more:
                 self._more.discard(generation_id)
                 after = self._told.get(generation_id, 0)
-                for event in await self._store.events(generation_id, after=after):
+                try:
+                    events = await self._store.events(generation_id, after=after)
+                except StoreError as error:
+                    failures += 1
+                    _log.warning(
+                        "observers are told later", generation=generation_id, error=error.message
+                    )
+                    if failures < _TRIES:  # there may be no further commit of it
+                        self._more.add(generation_id)
+                        await asyncio.sleep(_AGAIN * 2 ** (failures - 1))
+                    continue
+                failures = 0
+                for event in events:
                     await asyncio.to_thread(self._tell, event)
                     self._told[generation_id] = event.id
                     ended = event.type in _ENDS
-        except StoreError as error:
-            _log.warning("observers miss events", generation=generation_id, error=error.message)
         finally:
             del self._tasks[generation_id]
             if ended or not self._ends():

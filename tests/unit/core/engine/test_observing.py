@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
+from boards.engine import observing
 from boards.engine.observing import Teller
 from boards.errors import StoreError
 from boards.events import Event, Happening
@@ -106,7 +107,8 @@ async def test_a_process_that_sees_no_ends_keeps_nothing(store: SQLiteStore) -> 
 async def test_a_store_that_fails_costs_events_and_no_more(
     store: SQLiteStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What could not be read is told with the next commit."""
+    """It is asked again, and at last let be: the rest is told with the next commit."""
+    monkeypatch.setattr(observing, "_AGAIN", 0.001)
     observer = Observer()
     teller = Teller(store, observer, lambda: True)
     store.subscribe(teller.committed)
@@ -118,7 +120,34 @@ async def test_a_store_that_fails_costs_events_and_no_more(
         broken.setattr(store, "events", fail)
         one = await live(store, 0)
         await teller.close()
-    assert "observers miss events" in caplog.text
+    assert "observers are told later" in caplog.text
     await end(store, one)
     await teller.close()
     assert [event.type for event in observer.told] == ["queued", "canceled"]
+
+
+async def test_an_end_that_could_not_be_read_at_once_is_told(
+    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is committed after an end: nobody else would have it told."""
+    monkeypatch.setattr(observing, "_AGAIN", 0.001)
+    observer = Observer()
+    teller = Teller(store, observer, lambda: True)
+    store.subscribe(teller.committed)
+    one = await live(store, 0)
+    await teller.close()
+    events, failures = store.events, 0
+
+    async def fail_twice(id_: str, *, after: int = 0) -> list[Event]:
+        nonlocal failures
+        failures += 1
+        if failures < 3:
+            raise StoreError("the disk is away")
+        return await events(id_, after=after)
+
+    monkeypatch.setattr(store, "events", fail_twice)
+    await end(store, one)
+    await teller.close()
+    await asyncio.sleep(0)
+    assert [event.type for event in observer.told] == ["queued", "canceled"]
+    assert teller.kept == set()

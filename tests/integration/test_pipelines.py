@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from attrs import evolve
 
 import boards.sync
 from boards import (
@@ -248,6 +249,24 @@ async def test_a_failure_is_treated_as_the_step_says(
     assert run.status == status
     assert [step.status for step in run.steps] == ["failed", "succeeded", *ends.split()]
     assert run["bad"].failure is not None
+
+
+async def test_a_run_whose_failed_step_was_pruned_was_not_canceled(
+    acme: Acme, studio: Open
+) -> None:
+    """The dedupe key finds it as long as it has another generation."""
+    fails(acme, "bad")
+    pipeline = Pipeline("policy")
+    pipeline.step("bad", "acme/draw", prompt="bad")
+    pipeline.step("good", "acme/draw", prompt="good")
+    async with studio() as boards:
+        run = await boards.wait_run((await boards.start_run(pipeline)).id)
+    pruned = tuple(
+        evolve(step, generation=None) if step.name == "bad" else step for step in run.steps
+    )
+    with pytest.raises(PipelineError, match="Step bad failed; why was pruned") as caught:
+        completed(evolve(run, steps=pruned))
+    assert caught.value.kind == "provider"
 
 
 async def test_canceling_a_run_cancels_what_is_under_way(acme: Acme, studio: Open) -> None:

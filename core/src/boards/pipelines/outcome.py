@@ -30,8 +30,14 @@ def completed(run: PipelineRun) -> PipelineRun:
         )
     step = _culprit(run)
     failure = step.failure
-    if failure is None:
+    if failure is None and step.status == "canceled":
         raise PipelineError(run, "canceled", f"Step {step.name} was canceled.")
+    if failure is None:
+        raise PipelineError(
+            run,
+            "provider",
+            f"Step {step.name} failed; why was pruned with its generation {step.generation_id}.",
+        )
     raise PipelineError(
         run, failure.kind, f"Step {step.name} failed: {failure.message}", remedy=failure.remedy
     )

@@ -6,14 +6,16 @@ import hashlib
 import hmac
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from boards import Boards
 from boards.errors import NotFoundError, WebhookError
 from boards.generations import Generation
-from tests.integration.acme import WEBHOOK_KEY, Acme, drop
+from tests.integration.acme import WEBHOOK_KEY, Acme, drop, generator
 from tests.integration.conftest import Open
 
 WEBHOOK: dict[str, Any] = {
@@ -206,6 +208,82 @@ async def test_a_call_before_the_second_submit_spares_it(
     assert acme.counts["submit"] == 1
 
 
+async def test_a_call_spares_the_next_submit_where_the_second_was_refused(
+    acme: Acme, open_boards: Open
+) -> None:
+    """The first one's job is the only one: it is not stopped, however often it is told of."""
+    submit = acme.submit
+
+    async def busy(request: Any) -> Any:
+        if acme.counts["submit"] == 1:
+            await submit(request)
+            return await drop(request)
+        return web.json_response({}, status=429, headers={"Retry-After": "60"})
+
+    acme.answers["submit"] = busy
+    acme.polls_needed = 1_000_000
+    async with open_boards(
+        provider={"webhook": WEBHOOK}, execution=SLOW, webhook_url=PUBLIC
+    ) as boards:
+        generation = await boards.submit("draw", prompt="a cat", on_ambiguous="resubmit")
+        async for event in boards.events(generation.id):
+            if event.type == "retrying" and event.data["seconds"] == 60:
+                break
+        token = await token_of(acme)
+        for status in ("running", "done"):
+            body = call(acme, status=status)
+            await boards.receive_webhook("acme", signed(body), body, token)
+        ended = await asyncio.wait_for(boards.wait(generation.id), 3)
+    assert (ended.status, ended.provider_job_id) == ("succeeded", "job-1")
+    assert (acme.counts["submit"], acme.counts["cancel"]) == (2, 0)
+
+
+async def test_a_call_of_the_provider_that_a_generation_has_left_is_about_an_orphan(
+    acme: Acme, tmp_path: Path
+) -> None:
+    """The lost submit did arrive; the second was refused, and another provider has it since."""
+    other = {**acme.provider(webhook=WEBHOOK), "priority": 2}
+    second = {**generator(**SLOW), "provider": "other"}
+    submit = acme.submit
+
+    async def busy(request: Any) -> Any:
+        if acme.counts["submit"] == 2:
+            return web.json_response({"error": "not now"}, status=402)
+        reply = await submit(request)
+        return await drop(request) if acme.counts["submit"] == 1 else reply
+
+    acme.answers["submit"] = busy
+    acme.polls_needed = 1_000_000
+    async with Boards(
+        home=tmp_path / "home",
+        environment={"ACME_KEY": "acme-secret-key"},
+        providers={"acme": {**acme.provider(webhook=WEBHOOK), "priority": 1}, "other": other},
+        generators=[generator(**SLOW), second],
+        allow_private_hosts=True,
+        webhook_url=PUBLIC,
+    ) as boards:
+        generation = await boards.submit(
+            "draw", prompt="a cat", on_ambiguous="resubmit", fallback="on_error"
+        )
+        async for event in boards.events(generation.id):
+            if event.type == "submitted":
+                break
+        body, token = call(acme, status="running"), await token_of(acme)
+        with pytest.raises(NotFoundError):
+            await boards.receive_webhook("other", signed(body), body, token)
+        with pytest.raises(WebhookError):
+            await boards.receive_webhook("acme", signed(body, key=b"guessed"), body, token)
+        await boards.receive_webhook("acme", signed(body), body, token)
+        async for event in boards.events(generation.id):
+            if event.type == "resolved":
+                break
+        assert dict(event.data) == {"decision": "orphan", "provider_job_id": "job-1"}
+        assert acme.jobs["job-1"]["status"] == "canceled"
+        assert acme.jobs["job-2"]["status"] != "canceled"
+        now = await boards.get(generation.id)
+        assert (now.provider, now.provider_job_id) == ("other", "job-2")
+
+
 async def test_a_process_that_does_not_drive_takes_calls_too(acme: Acme, open_boards: Open) -> None:
     """A web server takes the call, a worker goes on with the generation."""
     acme.polls_needed = 0
@@ -273,6 +351,6 @@ async def test_a_second_job_of_one_generation_is_stopped_and_told(
         async for event in boards.events(generation.id):
             if event.type == "resolved":
                 break
-        assert event.data == {"decision": "orphan", "provider_job_id": "job-1"}
+        assert dict(event.data) == {"decision": "orphan", "provider_job_id": "job-1"}
         assert acme.jobs["job-1"]["status"] == "canceled"
         assert (await boards.get(generation.id)).provider_job_id == "job-2"

@@ -21,7 +21,7 @@ from boards.engine.accounting import Accounts
 from boards.engine.addresses import AddressPolicy
 from boards.engine.download import Downloader
 from boards.engine.flight import Flight, Heard
-from boards.engine.machine import Machine, failed
+from boards.engine.machine import Machine, failed, own_attempt
 from boards.engine.observing import Observers, Teller, pruned
 from boards.engine.recovering import known
 from boards.engine.rest import TRANSPORT_ERRORS, ProviderClient
@@ -507,12 +507,12 @@ class Engine:
         """
         attempt = await self.store.by_token(token_hash(token))
         generation = None if attempt is None else await self.store.get(attempt.generation_id)
-        if attempt is None or generation is None or generation.provider != provider:
+        flight = None
+        if attempt is not None and generation is not None:
+            flight = await self._called(generation, attempt, provider)
+        if attempt is None or generation is None or flight is None:
             raise NotFoundError(f"No generation of {provider} waits for this webhook.")
         lower = {name.lower(): value for name, value in headers.items()}
-        flight = self.machine.flights.get(generation.id) or Flight(
-            generation, self._registry.compiled(generation.generator), attempt
-        )
         webhook = flight.compiled.run.webhook
         job = self.machine.job(flight)
         await self.stages(provider).verify_webhook(job, lower, body)
@@ -526,6 +526,30 @@ class Engine:
         except BaseException:
             self._replays.forget(message)
             raise
+
+    async def _called(
+        self, generation: Generation, attempt: Attempt, provider: str
+    ) -> Flight | None:
+        """What a call of a provider is about; None where the attempt was not sent there.
+
+        The generation may have gone to another provider since, which its events tell.
+        """
+        flight = self.machine.flights.get(generation.id)
+        if flight is None or flight.attempt is None or flight.attempt.number != attempt.number:
+            generator = generation.generator
+            for event in await self.store.events(generation.id):
+                if event.type in ("queued", "fallback"):
+                    generator = event.data["generator" if event.type == "queued" else "to"]
+                elif event.type == "submitting" and event.data["attempt"] == attempt.number:
+                    break
+            compiled = self._registry.compiled(generator)
+            if generator != generation.generator:
+                generation = evolve(
+                    generation, generator=generator, provider=compiled.spec.provider
+                )
+                flight = None
+            flight = flight or Flight(generation, compiled, attempt)
+        return flight if flight.generation.provider == provider else None
 
     async def _taken_in(
         self,
@@ -541,12 +565,12 @@ class Engine:
         if generation is None:
             raise NotFoundError(f"There is no generation {generation_id}.")
         heard = _heard(lower, body, self.client(provider).clean)
-        if heard is not None and await self._orphaned(flight.compiled, generation, attempt, heard):
+        if heard is not None and await self._orphaned(flight, generation, attempt, heard):
             return generation
         if generation.phase in ("submitting", "unknown") and heard is not None:
             await self._found(generation, flight.compiled, attempt, heard)
         elif generation.phase == "queued" and heard is not None:
-            await self._spared(generation, flight.compiled, attempt, heard)
+            await self._spared(generation, flight, attempt, heard)
         if heard is not None and generation.id in self.machine.flights:
             self.machine.flights[generation.id].inbox.append(heard)
         if self._driving:
@@ -574,17 +598,17 @@ class Engine:
     async def _spared(
         self,
         before: Generation,
-        compiled: "CompiledGenerator",
+        called: Flight,
         attempt: Attempt,
         heard: Heard,
     ) -> None:
         """A webhook of a lost submit that waits to be sent again: its job runs, and is paid for."""
         now = [one for one in await self.store.attempts(before.id) if one.number == attempt.number]
-        found = _told_job(compiled, now[0], heard) if now else None
+        found = _told_job(called.compiled, now[0], heard) if now else None
         if found is None or now[0].outcome != "ambiguous":
             return
         if not await self._resolved(before, found):
-            await self._orphaned(compiled, before, attempt, heard)  # it was sent a moment ago
+            await self._orphaned(called, before, attempt, heard)  # it was sent a moment ago
             return
         flight = self.machine.flights.get(before.id)
         if flight is not None:
@@ -609,26 +633,23 @@ class Engine:
         return resolved
 
     async def _orphaned(
-        self,
-        compiled: "CompiledGenerator",
-        generation: Generation,
-        attempt: Attempt,
-        heard: Heard,
+        self, called: Flight, generation: Generation, attempt: Attempt, heard: Heard
     ) -> bool:
         """Whether a call tells of an earlier submit that arrived after all: a second job, paid for.
 
         It is stopped if it still runs, and shown by its attempt and an event.
         """
         attempts = await self.store.attempts(generation.id)
-        if not attempts or attempt.number >= attempts[-1].number:
+        compiled, sent = called.compiled, called.generation
+        if sent.provider == generation.provider and not _overtaken(generation, attempt, attempts):
             return False
         found = _told_job(compiled, attempt, heard) or evolve(attempt, outcome="accepted")
         await self.store.attempt_result(found, outcome="accepted")
         status = compiled.webhook_status(heard.reply, False)[0] if compiled.webhook_status else None
         if status in ("queued", "running") and found.job is not None:
             try:
-                job = self.machine.job(Flight(generation, compiled, found))
-                await self.stages(generation.provider).cancel(job)
+                job = self.machine.job(Flight(sent, compiled, found))
+                await self.stages(sent.provider).cancel(job)
             except (BoardsError, *TRANSPORT_ERRORS) as error:
                 _log.warning("an orphan runs on", generation=generation.id, error=str(error))
         now = await self.store.get(generation.id)
@@ -644,6 +665,15 @@ def _decided(generation: Generation, how: str) -> BoardsError:
         remedy=f"Look at it again: boards status {generation.id}",
         generation_id=generation.id,
     )
+
+
+def _overtaken(generation: Generation, attempt: Attempt, attempts: Sequence[Attempt]) -> bool:
+    """Whether an attempt is not the one that its generation goes on with, or may go on with."""
+    later = [one for one in attempts if one.number > attempt.number]
+    if generation.phase == "queued":  # what was refused since made no other job
+        later = [one for one in later if one.outcome not in ("refused", "unsent")]
+    own = own_attempt(generation, attempts)
+    return bool(later) and (own is None or own.number != attempt.number)
 
 
 def _known_job(attempt: Attempt, job: str) -> Attempt:

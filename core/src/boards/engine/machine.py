@@ -6,7 +6,7 @@ compare-and-set, so that a second process, or a second call, changes nothing twi
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from attrs import evolve, frozen
@@ -32,7 +32,7 @@ from boards.store import Change, Store
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["Machine", "Submissions", "failed"]
+__all__ = ["Machine", "Submissions", "failed", "own_attempt"]
 
 _log = Logger("boards.engine")
 
@@ -192,7 +192,7 @@ class Machine:
 
     async def _remember_attempt(self, flight: Flight) -> None:
         attempts = await self.store.attempts(flight.generation.id)
-        flight.attempt = attempts[-1] if attempts else None
+        flight.attempt = own_attempt(flight.generation, attempts)
 
     def job(self, flight: Flight) -> Job:
         """What a stage is told of a flight."""
@@ -387,6 +387,16 @@ class Machine:
             finished_at=time.time(),
         )
         return Done()
+
+
+def own_attempt(generation: Generation, attempts: Sequence[Attempt]) -> Attempt | None:
+    """The attempt that a generation goes on with: whose job it has, else the last one.
+
+    A webhook may tell of a lost submit when the next one was refused already.
+    """
+    job = generation.provider_job_id
+    own = [one for one in attempts if job is not None and one.provider_job_id == job]
+    return (own or [*attempts])[-1] if attempts else None
 
 
 def failed(failure: Failure) -> Happening:

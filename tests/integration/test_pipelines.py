@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from aiohttp import web
@@ -365,6 +366,36 @@ async def test_a_lost_submit_holds_its_step_until_it_is_decided(acme: Acme, stud
         await boards.resolve(run["lost"].generation_id, resubmit=True)
         while (ended := await asyncio.wait_for(boards.wait_run(run.id), 10)).unresolved:
             await asyncio.sleep(0.01)
+    assert ended.status == "succeeded"
+
+
+async def test_who_drives_again_takes_up_its_runs_again(
+    acme: Acme, studio: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process drove meanwhile, and died between a step's end and the next step."""
+    monkeypatch.setattr("boards.engine.engine._CONTEND", 0.05)
+    acme.polls_needed = 1_000_000
+    async with studio() as boards:
+        run = await boards.start_run(diamond(), idea="a fox")
+        while not acme.jobs:
+            await asyncio.sleep(0.01)
+        store: Any = boards._running.store
+        store._epoch, store._fenced_off = 0, True  # as after a write that the fence refused
+        store._owner.release()
+        monkeypatch.setattr(store, "own", own := AsyncMock(return_value=False))
+        async with studio() as heir:
+            await heir._pipelines.close()
+            while not heir._running.driving:
+                await asyncio.sleep(0.01)
+            acme.polls_needed = 0
+            first = (await heir.get_run(run.id)).steps[0].generation_id
+            assert first is not None
+            await asyncio.wait_for(heir.wait(first), 5)
+            while boards._running.driving:
+                await asyncio.sleep(0.01)
+        monkeypatch.setattr(store, "own", type(store).own.__get__(store))
+        assert own.called
+        ended = await asyncio.wait_for(boards.wait_run(run.id), 5)
     assert ended.status == "succeeded"
 
 

@@ -65,6 +65,7 @@ class Conductor:
         self._runner = EmbeddedRunner()
         self._specs: dict[str, PipelineSpec] = {}
         self._seen: dict[str, bool] = {}
+        self._epoch = 0
         self._undecided: set[str] = set()
         self._news: dict[str, set[asyncio.Event]] = {}
         self._troubles: dict[str, BoardsError] = {}
@@ -85,6 +86,8 @@ class Conductor:
     async def _look(self) -> None:
         """Take up runs that others started, canceled or decided, and tell those who wait."""
         if self._engine.driving:
+            if self._epoch != self._engine.store.epoch:  # another one drove meanwhile, maybe
+                self._epoch, self._seen = self._engine.store.epoch, {}
             live = dict(await self._runs.live())
             for run_id, canceling in live.items():
                 if self._seen.get(run_id) is not canceling or run_id in self._undecided:

@@ -81,6 +81,40 @@ async def test_a_take_over_that_broke_off_is_finished(
             assert (await ended(heir, generation)).phase == "succeeded"
 
 
+@pytest.mark.parametrize("stage", ["queued", "waiting"])
+async def test_who_drives_again_knows_what_became_of_its_generations_meanwhile(
+    acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    """A wish to cancel came while another process had the database; nobody writes any more."""
+    monkeypatch.setattr("boards.engine.engine._CONTEND", 0.05)
+    acme.polls_needed = 1_000_000
+    poll = {"path": "/jobs/${job.id}", "every": "1h"}
+    async with open_boards(execution={"poll": poll}) as worker, open_boards(drive=False) as other:
+        if stage == "queued":
+            worker._running.client("acme").gate.pause(60)
+        generation = await worker.submit("draw", prompt="a cat")
+        await phase(worker, generation, stage)
+        await until(lambda: generation.id in worker._running.machine.flights)
+        store: Any = worker._running.store
+        own, asked = store.own, asyncio.Event()
+
+        async def owned_by_another() -> bool:
+            asked.set()
+            return False
+
+        monkeypatch.setattr(store, "own", owned_by_another)
+        store._epoch, store._fenced_off = 0, True  # as after a write that the fence refused
+        store._owner.release()
+        await asyncio.wait_for(asked.wait(), 5)
+        await other.cancel(generation.id)
+        for _ in range(3):  # it is heard of, and nobody here is to act on it
+            asked.clear()
+            await asked.wait()
+        monkeypatch.setattr(store, "own", own)
+        assert (await ended(other, generation)).phase == "canceled"
+    assert acme.counts["cancel"] == (stage == "waiting")
+
+
 async def test_what_others_write_is_no_reason_to_ask_in_a_hurry(
     acme: Acme, open_boards: Open
 ) -> None:

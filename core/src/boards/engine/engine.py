@@ -221,6 +221,8 @@ class Engine:
         self._driving = await self.store.own()
         if self._driving:
             latest = time.time() + _LONGEST
+            for flight in self.machine.flights.values():
+                flight.spare()  # of a time before: another one may have driven it since
             async for generation in self.store.live():
                 due = generation.due_at
                 if generation.phase != "unknown" or due is not None:

@@ -133,7 +133,7 @@ class Flight:
         self.generation = evolve(self.generation, canceling=True)
 
     def spare(self) -> None:
-        """Note that it need not be submitted again: the store has the job of the submit before."""
+        """Note that the store may know more: that it need not be submitted any more, say."""
         if self.ticket is not None:
             self.ticket.withdraw()
         self.stale = True

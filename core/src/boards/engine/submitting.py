@@ -89,7 +89,7 @@ async def submit(machine: "Machine", flight: "Flight") -> Again | Done:
         if flight.generation.canceling:
             return await machine.canceled(flight, upstream=False)
         if not admitted or flight.stale:
-            return Again(0)  # a webhook told of the submit before
+            return Again(0)  # a webhook told of the submit before, say
         return await _submit(machine, flight, client)
 
 

@@ -135,3 +135,31 @@ async def test_what_others_write_is_no_reason_to_ask_in_a_hurry(
             await asyncio.sleep(0.12)
         assert acme.counts["cancel"] == 1
         assert acme.counts["poll"] <= 4
+
+
+async def test_what_is_driven_here_is_not_read_whenever_others_write(
+    acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands may be waited for in the process that drives them, and commits their ends."""
+    async with open_boards() as worker, open_boards(drive=False) as other:
+        worker._running.client("acme").gate.pause(60)
+        some = [await worker.submit("draw", prompt="a cat") for _ in range(20)]
+        waits = [asyncio.create_task(worker.wait(one.id)) for one in some]
+        flights = worker._running.machine.flights
+        await until(lambda: all(flight.ticket for flight in flights.values()))
+        store, reads = worker._running.store, 0
+        get = store.get
+
+        async def counted(*given: Any, **more: Any) -> Generation | None:
+            nonlocal reads
+            reads += 1
+            return await get(*given, **more)
+
+        monkeypatch.setattr(store, "get", counted)
+        last = await other.submit("draw", prompt="a cat")
+        await until(lambda: last.id in flights)
+        await other.cancel(some[0].id)
+        assert (await asyncio.wait_for(waits[0], 5)).phase == "canceled"
+        assert reads < 20
+        for one in waits:
+            one.cancel()

@@ -243,7 +243,7 @@ class Engine:
             try:
                 now = time.monotonic()
                 if self._driving and not self.store.epoch:  # another process fenced this one off
-                    self._driving, contended = False, 0.0
+                    self._driving, contended, behind = False, 0.0, True
                 drives = self._driving and self._taken_up
                 if self._wants_to_drive and not drives and now > contended + _CONTEND:
                     contended = now
@@ -274,7 +274,8 @@ class Engine:
                 self._runner.wake(generation.id)
                 if flight is not None and generation.phase in ("waiting", "fetching"):
                     await self._seen(flight)  # or it is asked for at whatever is written next
-        for generation_id in self._observers.waited_for:
+        driven = self.machine.flights if self._driving else ()
+        for generation_id in self._observers.asking(driven):
             existed = generation_id not in self._creating
             found = await self.store.get(generation_id)
             if found is not None:

@@ -1,7 +1,7 @@
 """Telling those who wait, and those who watch: callers, and the plugins' observers."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import TYPE_CHECKING, Final
 
 from boards.errors import BoardsError, NotFoundError, StoreError
@@ -32,10 +32,12 @@ class Observers:
         self._news: dict[str, set[asyncio.Event]] = {}
         self._closed = False
 
-    @property
-    def waited_for(self) -> set[str]:
-        """The generations that somebody here waits for."""
-        return {*self._ends, *self._news}
+    def asking(self, driven: Container[str]) -> set[str]:
+        """The generations of which somebody here must hear what other processes wrote.
+
+        The end of one that is ``driven`` here is committed here.
+        """
+        return {*(one for one in self._ends if one not in driven), *self._news}
 
     def end_of(self, generation_id: str) -> "asyncio.Future[Generation]":
         """A future that gets the generation when it ends, or waits for a decision."""

@@ -284,6 +284,40 @@ async def test_a_call_of_the_provider_that_a_generation_has_left_is_about_an_orp
         assert (now.provider, now.provider_job_id) == ("other", "job-2")
 
 
+@pytest.mark.parametrize("how", ["abandoned", "failed", "canceled"])
+async def test_a_job_that_was_given_up_is_stopped_when_it_is_heard_of(
+    acme: Acme, open_boards: Open, how: str
+) -> None:
+    """Nobody wants its result any more, and it may still be paid for by the second."""
+    submit = acme.submit
+
+    async def lost(request: Any) -> Any:
+        await submit(request)
+        return await drop(request)
+
+    acme.answers["submit"] = lost
+    acme.polls_needed = 1_000_000
+    async with open_boards(
+        provider={"webhook": WEBHOOK}, execution=SLOW, webhook_url=PUBLIC
+    ) as boards:
+        policy: Any = "fail" if how == "failed" else "hold"
+        generation = await boards.submit("draw", prompt="a cat", on_ambiguous=policy)
+        lacking = await boards.wait(generation.id)
+        assert lacking.phase == ("failed" if how == "failed" else "unknown")
+        if how == "abandoned":
+            await boards.resolve(generation.id)
+        elif how == "canceled":
+            boards._running.client("acme").gate.pause(60)
+            await boards.resolve(generation.id, resubmit=True)
+            await boards.cancel(generation.id)
+            assert (await boards.wait(generation.id)).phase == "canceled"
+        body = call(acme, status="running")
+        await boards.receive_webhook("acme", signed(body), body, await token_of(acme))
+        (attempt,) = await boards.attempts(generation.id)
+        assert (attempt.outcome, attempt.provider_job_id) == ("accepted", "job-1")
+    assert acme.jobs["job-1"]["status"] == "canceled"
+
+
 async def test_a_process_that_does_not_drive_takes_calls_too(acme: Acme, open_boards: Open) -> None:
     """A web server takes the call, a worker goes on with the generation."""
     acme.polls_needed = 0

@@ -676,7 +676,9 @@ def _overtaken(generation: Generation, attempt: Attempt, attempts: Sequence[Atte
     if generation.phase == "queued":  # what was refused since made no other job
         later = [one for one in later if one.outcome not in ("refused", "unsent")]
     own = own_attempt(generation, attempts)
-    return bool(later) and (own is None or own.number != attempt.number)
+    if own is None or own.number != attempt.number:
+        return bool(later)
+    return generation.final and own.outcome in ("ambiguous", "abandoned")  # it was given up
 
 
 def _known_job(attempt: Attempt, job: str) -> Attempt:

@@ -317,7 +317,7 @@ class Machine:
         attempt: Attempt | None = None,
         fenced: bool = True,
     ) -> Done:
-        """End a flight without a result; canceled, if that was wished for.
+        """End a flight without a result.
 
         Args:
             flight: Which.

@@ -401,6 +401,16 @@ async def test_what_has_no_price_is_told_once_or_refused(
         assert (await boards.generate("acme/draw", prompt="a")).status == "succeeded"
 
 
+async def test_no_input_makes_a_price_negative(acme: Acme, open_priced: Open) -> None:
+    """-1 seconds, which mean "as long as you like": budgets do not take that for free."""
+    cost = {**LISTED, "times": "${input.seed?}"}
+    async with open_priced(cost=cost, budget="1 USD/day", budget_unpriced="refuse") as boards:
+        assert boards.estimate("acme/draw", prompt="a", seed=-1) is None
+        with pytest.raises(GenerationFailedError, match="acme/draw has no price"):
+            await boards.generate("acme/draw", prompt="a", seed=-1)
+    assert acme.counts["submit"] == 0
+
+
 async def test_costs_are_asked_for_by_time_and_by_what_they_share(open_priced: Open) -> None:
     """Since a moment or for some time, until a moment; by generator, owner and day."""
     async with open_priced() as boards:

@@ -251,4 +251,6 @@ class CompiledGenerator:
         if isinstance(times, str) and cost.unit == "character":
             times = len(times)
         quantity = float(times) if isinstance(times, int | float) else 1.0
+        if quantity < 0:  # -1 for "as you like", say: nobody can tell, and it is not free
+            return None
         return cost.usd * quantity, cost.unit, quantity

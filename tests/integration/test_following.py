@@ -4,12 +4,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 from attrs import evolve
 
+from boards import Boards
 from boards.errors import StoreError
 from boards.generations import Generation, new_id
 from tests.integration.acme import Acme
@@ -163,3 +165,20 @@ async def test_what_is_driven_here_is_not_read_whenever_others_write(
         assert reads < 20
         for one in waits:
             one.cancel()
+
+
+async def test_what_is_held_up_is_looked_at_now_and_then_whatever_others_write(
+    acme: Acme, open_boards: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its plugin is gone: neither the log nor the database is busy with it."""
+    async with open_boards() as boards:
+        boards._running.client("acme").gate.pause(60)
+        generation = await boards.submit("draw", prompt="a cat")
+    home = tmp_path / "home"
+    async with Boards(home=home, environment={}) as worker, open_boards(drive=False) as other:
+        for _ in range(8):
+            await other.cancel((await other.submit("draw", prompt="a cat")).id)
+            await asyncio.sleep(0.12)
+        assert caplog.text.count(f"held up' generation={generation.id!r}") < 5
+        await other.cancel(generation.id)
+        assert (await ended(worker, generation)).phase == "canceled"

@@ -234,6 +234,9 @@ class Machine:
         if flight is None and not isinstance(error, StoreError | StorageError):
             how = "resolve --abandon" if generation.phase == "unknown" else "cancel"
             error.remedy = f"{error.remedy} Or give it up: boards {how} {generation.id}".lstrip()
+            if generation.phase != "unknown" and generation.due_at is not None:
+                # Or it is looked at whenever others write.
+                await self.store.note(evolve(generation, due_at=None), ())
         _log.warning("held up", generation=generation.id, error=error.message)
         if flight is not None and isinstance(error, StoreError | StorageError):
             flight.stale = True  # what the store has may be older than memory

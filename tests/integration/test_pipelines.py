@@ -520,6 +520,31 @@ async def test_an_input_that_turns_out_wrong_fails_its_step(acme: Acme, studio: 
     assert run["text"].generation is None
 
 
+async def test_a_condition_that_cannot_be_told_fails_its_step(
+    acme: Acme, studio: Open, tmp_path: Path
+) -> None:
+    """It compares with what another step did not make."""
+    file = tmp_path / "label.yaml"
+    file.write_text("""
+pipeline:
+  name: label
+  steps:
+    base:
+      generator: acme/draw
+      input: {prompt: base}
+    next:
+      generator: acme/draw
+      input: {prompt: next}
+      when: {eq: [steps.base.status, "${steps.base.artifacts.1.mime}"]}
+""")
+    async with studio() as boards:
+        run = await asyncio.wait_for(boards.wait_run((await boards.start_run(file)).id), 5)
+    failure = run["next"].failure
+    assert failure is not None
+    assert failure.kind == "invalid_input"
+    assert "${steps.base.artifacts.1.mime}: there is no such value" in failure.message
+
+
 async def test_a_class_of_the_dsl_is_a_step(acme: Acme, studio: Open) -> None:
     """The pipeline brings it along."""
 

@@ -75,8 +75,17 @@ async def _text(step: str, artifact: Artifact, storage: Storage) -> str:
 
 
 def wanted(step: Step, scope: Mapping[str, Any]) -> bool:
-    """Whether the step's ``when`` holds."""
-    return step.when is None or compile_predicate(step.when)(scope, scope)
+    """Whether the step's ``when`` holds.
+
+    Raises:
+        InvalidInputError: It compares with something that is not there.
+    """
+    try:
+        return step.when is None or compile_predicate(step.when)(scope, scope)
+    except RenderError as error:
+        raise InvalidInputError(
+            "A step's condition cannot be told.", [Problem("when", str(error))]
+        ) from error
 
 
 def render(step: Step, scope: Mapping[str, Any]) -> dict[str, Any]:

@@ -850,6 +850,14 @@ async def test_what_is_unknown_and_has_no_generator_any_more_can_be_abandoned(
             await bare.resolve(generation.id)
 
 
+async def test_a_rule_that_asks_for_the_job_loses_no_submit(acme: Acme, open_boards: Open) -> None:
+    """The reply that tells its id is read before it is known; the rule does not hold then."""
+    rule = {"when": {"eq": ["body.id", "other-${job.id}"]}, "raise": "provider"}
+    async with open_boards(provider={"errors": [rule]}) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        assert (await ended(boards, generation)).phase == "succeeded"
+
+
 async def test_a_websocket_that_does_not_say_goodbye_is_left_at_the_end(
     acme: Acme, open_boards: Open
 ) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from boards.spec.paths import Path, PathError, parse_path, values
 from boards.spec.places import Mapping, Place, Problems, Sequence, did_you_mean
@@ -11,6 +11,7 @@ from boards.spec.tokens import (
     Render,
     Scope,
     Template,
+    Token,
     TokenError,
     compile_template,
     escaped,
@@ -108,8 +109,15 @@ def _compile(condition: Condition) -> Test:
 
 def _compile_operand(operand: Any) -> Render:
     if isinstance(operand, Template):
-        return compile_template(operand)
+        return compile_template(evolve(operand, parts=tuple(map(_as_known, operand.parts))))
     return lambda _scope: operand
+
+
+def _as_known(part: str | Token) -> str | Token:
+    """A part of an operand; of a job that is not known yet, at the submit, it equals nothing."""
+    if isinstance(part, Token) and part.root in ("job", "prev"):
+        return evolve(part, optional=True)
+    return part
 
 
 def _contains(value: Any, wanted: Any) -> bool:

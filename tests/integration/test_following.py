@@ -59,7 +59,7 @@ async def test_a_take_over_that_broke_off_is_finished(
     acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database fails for a moment just as the next process becomes its owner."""
-    monkeypatch.setattr("boards.engine.engine._CONTEND", 0.05)
+    monkeypatch.setattr("boards.engine.following._CONTEND", 0.05)
     acme.polls_needed = 1_000_000
     async with AsyncExitStack() as leaving:
         worker = await leaving.enter_async_context(open_boards())
@@ -88,7 +88,7 @@ async def test_who_drives_again_knows_what_became_of_its_generations_meanwhile(
     acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     """A wish to cancel came while another process had the database; nobody writes any more."""
-    monkeypatch.setattr("boards.engine.engine._CONTEND", 0.05)
+    monkeypatch.setattr("boards.engine.following._CONTEND", 0.05)
     acme.polls_needed = 1_000_000
     poll = {"path": "/jobs/${job.id}", "every": "1h"}
     async with open_boards(execution={"poll": poll}) as worker, open_boards(drive=False) as other:

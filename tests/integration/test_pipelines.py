@@ -373,7 +373,7 @@ async def test_who_drives_again_takes_up_its_runs_again(
     acme: Acme, studio: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process drove meanwhile, and died between a step's end and the next step."""
-    monkeypatch.setattr("boards.engine.engine._CONTEND", 0.05)
+    monkeypatch.setattr("boards.engine.following._CONTEND", 0.05)
     acme.polls_needed = 1_000_000
     async with studio() as boards:
         run = await boards.start_run(diamond(), idea="a fox")

@@ -850,10 +850,24 @@ async def test_what_is_unknown_and_has_no_generator_any_more_can_be_abandoned(
             await bare.resolve(generation.id)
 
 
-async def test_a_rule_that_asks_for_the_job_loses_no_submit(acme: Acme, open_boards: Open) -> None:
-    """The reply that tells its id is read before it is known; the rule does not hold then."""
-    rule = {"when": {"eq": ["body.id", "other-${job.id}"]}, "raise": "provider"}
-    async with open_boards(provider={"errors": [rule]}) as boards:
+@pytest.mark.parametrize(
+    "when",
+    [
+        {"eq": ["body.id", "other-${job.id}"]},
+        {"exists": "body.id", "not": {"eq": ["body.id", "${job.id}"]}},
+        {"eq": ["body.id", "${input.prompt|int}"]},
+    ],
+)
+@pytest.mark.parametrize("asks", ["errors", "status"])
+async def test_a_rule_that_cannot_be_told_loses_no_submit(
+    acme: Acme, open_boards: Open, asks: str, when: dict[str, Any]
+) -> None:
+    """The reply that tells the job is read before it is known; the rule does not hold then."""
+    asked: dict[str, Any] = {"errors": [{"when": when, "raise": "provider"}]}
+    if asks == "status":
+        done = {"when": {"eq": ["body.status", "done"]}, "is": "succeeded"}
+        asked = {"status": {"rules": [{"when": when, "is": "failed"}, done], "else": "running"}}
+    async with open_boards(provider=asked) as boards:
         generation = await boards.submit("draw", prompt="a cat")
         assert (await ended(boards, generation)).phase == "succeeded"
 

@@ -19,7 +19,7 @@ from boards.spec.model import (
 )
 from boards.spec.operators import compile_body
 from boards.spec.paths import ABSENT, first, values
-from boards.spec.predicates import Test, compile_predicate
+from boards.spec.predicates import Test, compile_predicate, compile_reply_predicate
 from boards.spec.replies import (
     ReplyValue,
     compile_cost,
@@ -68,7 +68,7 @@ class CompiledSocket:
         target = RequestSpec(url=spec.url, path=spec.path, base=spec.base, place=spec.place)
         self.request = CompiledRequest(target)
         self.open = tuple(compile_body(body) for body in spec.open)
-        self.match = compile_predicate(spec.match)
+        self.match = compile_reply_predicate(spec.match)
 
 
 class CompiledReconcile:
@@ -146,7 +146,7 @@ class CompiledGenerator:
                 CompiledRequest(submit, headers),
                 compile_predicate(submit.when) if submit.when is not None else None,
                 submit.idempotency,
-                compile_predicate(submit.idempotency.conflict)
+                compile_reply_predicate(submit.idempotency.conflict)
                 if submit.idempotency is not None and submit.idempotency.conflict is not None
                 else None,
                 tuple((name, first(path)) for name, path in submit.capture.items()),

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from boards.spec.paths import Path, PathError, parse_path, values
 from boards.spec.places import Mapping, Place, Problems, Sequence, did_you_mean
 from boards.spec.tokens import (
     Render,
+    RenderError,
     Scope,
     Template,
-    Token,
     TokenError,
     compile_template,
     escaped,
@@ -23,6 +23,7 @@ __all__ = [
     "Condition",
     "Predicate",
     "compile_predicate",
+    "compile_reply_predicate",
     "read_predicate",
     "same",
     "write_predicate",
@@ -83,6 +84,23 @@ def compile_predicate(predicate: Predicate) -> Test:
     return lambda subject, scope: all(test(subject, scope) for test in tests)
 
 
+def compile_reply_predicate(predicate: Predicate) -> Test:
+    """Like :func:`compile_predicate`, of a reply: one that cannot be told does not hold.
+
+    It may compare with a job that is not known before the reply, or have ``|int`` read a word; and
+    the reply may tell of a job that is paid for.
+    """
+    test = compile_predicate(predicate)
+
+    def holds(subject: Any, scope: Scope) -> bool:
+        try:
+            return test(subject, scope)
+        except RenderError:
+            return False
+
+    return holds
+
+
 def _compile(condition: Condition) -> Test:
     if condition.negated is not None:
         inner = compile_predicate(condition.negated)
@@ -109,15 +127,8 @@ def _compile(condition: Condition) -> Test:
 
 def _compile_operand(operand: Any) -> Render:
     if isinstance(operand, Template):
-        return compile_template(evolve(operand, parts=tuple(map(_as_known, operand.parts))))
+        return compile_template(operand)
     return lambda _scope: operand
-
-
-def _as_known(part: str | Token) -> str | Token:
-    """A part of an operand; of a job that is not known yet, at the submit, it equals nothing."""
-    if isinstance(part, Token) and part.root in ("job", "prev"):
-        return evolve(part, optional=True)
-    return part
 
 
 def _contains(value: Any, wanted: Any) -> bool:

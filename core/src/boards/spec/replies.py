@@ -27,7 +27,7 @@ from boards.spec.model import (
     StatusSpec,
 )
 from boards.spec.paths import ABSENT, Path, first, members, parse_path, values
-from boards.spec.predicates import compile_predicate
+from boards.spec.predicates import compile_reply_predicate
 from boards.spec.requests import CompiledRequest
 from boards.spec.tokens import Scope, Template
 
@@ -87,7 +87,7 @@ def compile_refusal(rules: tuple[ErrorRule, ...]) -> Callable[[ReplyValue], Refu
     compiled = [
         (
             rule,
-            compile_predicate(rule.when),
+            compile_reply_predicate(rule.when),
             first(rule.message) if rule.message is not None else None,
             first(rule.after) if rule.after is not None else None,
         )
@@ -183,7 +183,7 @@ def compile_status(
 
     None means that the spec does not know the value and says ``fail``.
     """
-    fail_if = compile_predicate(status.fail_if) if status.fail_if is not None else None
+    fail_if = compile_reply_predicate(status.fail_if) if status.fail_if is not None else None
     judge = _compile_rules(status) if status.rules else _compile_map(status)
 
     def normalised(reply: ReplyValue, submitted: bool) -> tuple[Normalised | None, str]:
@@ -198,7 +198,7 @@ _Judge = Callable[[ReplyValue, bool], tuple[Normalised | None, str]]
 
 
 def _compile_rules(status: StatusSpec) -> _Judge:
-    rules = [(compile_predicate(rule.when), rule.status) for rule in status.rules]
+    rules = [(compile_reply_predicate(rule.when), rule.status) for rule in status.rules]
     otherwise: Any = status.otherwise
 
     def judge(reply: ReplyValue, _submitted: bool) -> tuple[Normalised | None, str]:
@@ -366,7 +366,9 @@ def compile_failure(
 ) -> Callable[[ReplyValue], tuple[ProviderErrorKind, str]]:
     """A closure from the reply of a failed job to the error kind and its message, if it has one."""
     message_at = first(failure.message) if failure and failure.message is not None else None
-    kinds = [(compile_predicate(one.when), one.kind) for one in (failure.kinds if failure else ())]
+    kinds = [
+        (compile_reply_predicate(one.when), one.kind) for one in (failure.kinds if failure else ())
+    ]
 
     def explain(reply: ReplyValue) -> tuple[ProviderErrorKind, str]:
         told = message_at(reply) if message_at is not None else ABSENT

@@ -7,7 +7,7 @@ from typing import Any, Final
 from attrs import evolve, field, frozen
 
 from boards.spec.paths import ABSENT, Path, values
-from boards.spec.predicates import Condition, Predicate, compile_predicate
+from boards.spec.predicates import Condition, Predicate, compile_reply_predicate
 from boards.spec.tokens import RenderError, Scope, Template, compile_template
 
 Steps = tuple[str | int | tuple[str], ...]
@@ -145,10 +145,10 @@ def everywhere(value: Any, how: Callable[[str], str]) -> Any:
 def satisfying(predicate: Predicate, answer: Answer, scope: Scope) -> Answer | None:
     """An answer changed as little as needed for a predicate to hold; None where it cannot be."""
     for condition in predicate.conditions:
-        if compile_predicate(Predicate((condition,)))(answer.value(), scope):
+        if compile_reply_predicate(Predicate((condition,)))(answer.value(), scope):
             continue
         answer = _satisfied(condition, answer, scope)
-    return answer if compile_predicate(predicate)(answer.value(), scope) else None
+    return answer if compile_reply_predicate(predicate)(answer.value(), scope) else None
 
 
 def _satisfied(condition: Condition, answer: Answer, scope: Scope) -> Answer:

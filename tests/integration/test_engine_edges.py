@@ -872,6 +872,18 @@ async def test_a_rule_that_cannot_be_told_loses_no_submit(
         assert (await ended(boards, generation)).phase == "succeeded"
 
 
+async def test_an_id_that_no_request_can_say_leaves_the_generation_unknown(
+    acme: Acme, open_boards: Open
+) -> None:
+    """It cannot be asked for, neither with what the reply told nor with what a person says."""
+    poll = {"path": "/jobs/${job.id|int}", "every": "20ms"}
+    async with open_boards(execution={"poll": poll}) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        assert (await ended(boards, generation)).phase == "unknown"
+        with pytest.raises(BoardsError, match="does not lead to the job"):
+            await boards.resolve(generation.id, job="job-1")
+
+
 async def test_a_websocket_that_does_not_say_goodbye_is_left_at_the_end(
     acme: Acme, open_boards: Open
 ) -> None:

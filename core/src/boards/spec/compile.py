@@ -200,7 +200,10 @@ class CompiledGenerator:
     def job_suffices(self, job: Any) -> bool:
         """Whether what a submit told is enough to ask for the job."""
         scope = {"job": job, "prev": job}
-        return all(look_up(scope) is not ABSENT for look_up in self._needs)
+        try:
+            return all(look_up(scope) is not ABSENT for look_up in self._needs)
+        except RenderError:  # an id that |int cannot read, say
+            return False
 
     def with_lets(self, scope: Mapping[str, Any]) -> dict[str, Any]:
         """The scope of a request, its ``let`` derived in order."""

@@ -150,3 +150,44 @@ def _sockets(acme: Acme) -> dict[str, Any]:
         "cancel": None,
         "progress": None,
     }
+
+
+async def test_a_first_frame_that_cannot_be_told_costs_nothing(
+    acme: Acme, open_boards: Open
+) -> None:
+    """It is the input's fault, and known before anything is committed or sent."""
+    first = {"key": {"$secret": "api_key"}, "count": "${input.prompt|int}"}
+    spoken = {**SOCKET, "websocket": {**SOCKET["websocket"], "open": [first]}}
+    async with open_boards(provider=_sockets(acme), execution=spoken) as boards:
+        with pytest.raises(GenerationFailedError, match="cannot read a text") as caught:
+            await boards.generate("draw", prompt="a cat")
+    assert caught.value.kind == "invalid_input"
+    assert not caught.value.failure.maybe_charged
+    assert acme.counts["socket"] == 0
+
+
+async def test_what_a_refused_submits_connection_tells_is_not_about_the_next(
+    acme: Acme, open_boards: Open
+) -> None:
+    """The first connection says that it is over; the job was begun on another one."""
+
+    async def busy_at_first(request: web.Request) -> web.StreamResponse:
+        if acme.counts["socket"] > 1:
+            return await acme.socket(request)
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.receive_json()
+        await socket.receive_json()
+        await socket.send_json({"error": {"code": "busy", "message": "come back"}})
+        await socket.send_json({"error": {"code": "over", "message": "the session is over"}})
+        await socket.receive()
+        return socket
+
+    acme.answers["socket"] = busy_at_first
+    busy = {"when": {"eq": ["body.error.code", "busy"]}, "raise": "rate_limited", "refused": True}
+    over = {"when": {"exists": "body.error"}, "raise": "provider"}
+    spoken = {**SOCKET, "errors": [busy, over]}
+    async with open_boards(provider=_sockets(acme), execution=spoken) as boards:
+        generation = await boards.generate("draw", prompt="a cat")
+    assert generation.status == "succeeded"
+    assert acme.counts["socket"] == 2

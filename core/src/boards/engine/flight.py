@@ -115,6 +115,14 @@ class Flight:
             self.listener.cancel()
             self.listener = None
 
+    def begin_anew(self) -> None:
+        """Listen no more to what an earlier submit opened: it tells of that one, not of the next.
+
+        A webhook is kept, which was matched with its attempt.
+        """
+        self.leave()
+        self.inbox = [heard for heard in self.inbox if heard.webhook]
+
     def hear_cost(self, reply: ReplyValue) -> None:
         """Note what a final reply tells of the cost, if it does."""
         charged = self.compiled.charged

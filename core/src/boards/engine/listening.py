@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from boards.adapters import Job
     from boards.engine.flight import Flight
     from boards.engine.machine import Machine
+    from boards.engine.rest import ProviderClient
     from boards.spec.replies import ReplyValue
     from boards.spec.requests import Rendered
 
-__all__ = ["begin", "submit"]
+__all__ = ["begin", "opening", "submit"]
 
 _log = Logger("boards.engine")
 
@@ -122,14 +123,24 @@ async def submit(
     return reply
 
 
-async def _opened(machine: "Machine", flight: "Flight", job: "Job") -> Socket:
-    """A new connection with its first frames sent."""
+def opening(flight: "Flight", client: "ProviderClient", job: "Job") -> "tuple[Rendered, list[Any]]":
+    """Where a connection goes, and its first frames.
+
+    Raises:
+        RenderError: They cannot be told.
+        UnavailableError: A secret is not set.
+    """
     websocket = flight.compiled.websocket
     assert websocket is not None  # noqa: S101  # the callers looked
-    client = machine.client(flight.generation.provider)
     scope = {**job.scope, "secrets": client.named_secret}
-    frames = [frame(scope) for frame in websocket.open]
-    socket = await client.connect(websocket.request.render(job.scope))
+    return websocket.request.render(job.scope), [frame(scope) for frame in websocket.open]
+
+
+async def _opened(machine: "Machine", flight: "Flight", job: "Job") -> Socket:
+    """A new connection with its first frames sent."""
+    client = machine.client(flight.generation.provider)
+    rendered, frames = opening(flight, client, job)
+    socket = await client.connect(rendered)
     try:
         for frame in frames:
             await socket.send(frame)

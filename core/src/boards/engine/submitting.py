@@ -101,6 +101,8 @@ async def _submit(machine: "Machine", flight: "Flight", client: ProviderClient) 
         sending = await _prepared(machine, flight, client, attempt)
         if sending.rendered is not None:
             client.check(sending.rendered)  # credentials and trust, before a commit
+        if flight.compiled.websocket is not None:
+            listening.opening(flight, client, sending.job)  # and what is said first
     except RenderError as error:
         return await machine.fail(flight, "invalid_input", str(error))
     except ProviderError as error:
@@ -278,6 +280,7 @@ async def _send(
     """Commit the intent and reserve its price, then send."""
     happening = Happening("submitting", {"attempt": attempt.number})
     flight.answer = None
+    flight.begin_anew()
     try:
         if not await machine.commit(flight, "submitting", happening, attempt=attempt):
             return Again(0)

@@ -884,6 +884,24 @@ async def test_an_id_that_no_request_can_say_leaves_the_generation_unknown(
             await boards.resolve(generation.id, job="job-1")
 
 
+async def test_an_id_that_is_no_unicode_does_not_hold_its_generation_for_ever(
+    acme: Acme, open_boards: Open
+) -> None:
+    """Half a surrogate pair, which JSON can say: the acceptance is kept, and the poll tells why."""
+
+    async def odd(_request: web.Request) -> web.StreamResponse:
+        return web.Response(
+            body=rb'{"id": "\ud83d", "status": "queued"}', content_type="application/json"
+        )
+
+    acme.answers["submit"] = odd
+    async with open_boards() as boards:
+        generation = await ended(boards, await boards.submit("draw", prompt="a cat"))
+    assert (generation.phase, generation.provider_job_id) == ("failed", "?")
+    assert generation.error is not None
+    assert "this is not Unicode text" in generation.error.message
+
+
 async def test_a_websocket_that_does_not_say_goodbye_is_left_at_the_end(
     acme: Acme, open_boards: Open
 ) -> None:

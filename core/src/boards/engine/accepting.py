@@ -31,7 +31,9 @@ def identified(job: Any, names: tuple[str, ...], attempt: Attempt) -> str:
     told = job.get("id") if isinstance(job, dict) else None
     if told is None and names and isinstance(job, dict):
         told = job.get(names[0])
-    return str(told) if isinstance(told, str | int) else attempt.uuid
+    if not isinstance(told, str | int):
+        return attempt.uuid
+    return str(told).encode(errors="replace").decode()  # half a surrogate pair can be in no column
 
 
 def accepted_as(attempt: Attempt, job: Any, names: tuple[str, ...] = ()) -> Attempt:

@@ -191,3 +191,38 @@ async def test_what_a_refused_submits_connection_tells_is_not_about_the_next(
         generation = await boards.generate("draw", prompt="a cat")
     assert generation.status == "succeeded"
     assert acme.counts["socket"] == 2
+
+
+async def test_a_connection_that_is_refused_says_nothing_of_the_job_that_runs(
+    acme: Acme, open_boards: Open
+) -> None:
+    """After a restart the provider is busy for a moment: the job is paid for, and listened to."""
+    tasks: list[str] = []
+
+    async def busy_once(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.receive_json()
+        if not tasks:
+            tasks.append((await socket.receive_json())["task"])
+            await socket.send_json({"data": [{"task": tasks[0], "status": "running"}]})
+        elif acme.counts["socket"] == 2:
+            await socket.send_json({"error": {"code": "busy", "message": "too many of you"}})
+        else:
+            url = f"{acme.url}/files/a.png"
+            await socket.send_json({"data": [{"task": tasks[0], "status": "done", "url": url}]})
+        await socket.receive()
+        return socket
+
+    acme.answers["socket"] = busy_once
+    busy = {"when": {"eq": ["body.error.code", "busy"]}, "raise": "rate_limited"}
+    spoken = {**SOCKET, "errors": [busy]}
+    async with open_boards(provider=_sockets(acme), execution=spoken) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        async for event in boards.events(generation.id):
+            if event.type == "submitted":
+                break
+    async with open_boards(provider=_sockets(acme), execution=spoken) as boards:
+        ended = await boards.wait(generation.id)
+    assert ended.status == "succeeded"
+    assert (acme.counts["socket"], len(tasks)) == (3, 1)

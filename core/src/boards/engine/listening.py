@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from boards.spec.replies import ReplyValue
     from boards.spec.requests import Rendered
 
-__all__ = ["begin", "opening", "submit"]
+__all__ = ["PATIENT", "begin", "opening", "submit"]
 
 _log = Logger("boards.engine")
 
+PATIENT: Final = frozenset({"rate_limited", "transient", "timeout", "auth", "quota"})
+"""Error kinds that say nothing about an accepted job: it is asked for again."""
 _MOST_UNHEARD: Final = 64
 """Replies that may wait to be judged."""
 _LEAVE_TO_JUDGE: Final = 0.05
@@ -153,22 +155,31 @@ async def _opened(machine: "Machine", flight: "Flight", job: "Job") -> Socket:
 async def _rejoin(machine: "Machine", flight: "Flight") -> None:
     """Listen again for a job that was submitted over another connection."""
     job = machine.job(flight)
-    await _hear_all(machine, flight, job, await _opened(machine, flight, job))
+    socket = await _opened(machine, flight, job)
+    await _hear_all(machine, flight, job, socket, patient=True)
 
 
-async def _hear_all(machine: "Machine", flight: "Flight", job: "Job", socket: Socket) -> None:
+async def _hear_all(
+    machine: "Machine", flight: "Flight", job: "Job", socket: Socket, *, patient: bool = False
+) -> None:
     try:
         while True:
-            await _hear(machine, flight, await _next(flight, job, socket))
+            await _hear(machine, flight, await _next(flight, job, socket, patient=patient))
     finally:
         await socket.close()
 
 
-async def _next(flight: "Flight", job: "Job", socket: Socket) -> "ReplyValue":
+async def _next(
+    flight: "Flight", job: "Job", socket: Socket, *, patient: bool = False
+) -> "ReplyValue":
     """The next frame about the job.
 
     A frame that an error rule knows counts too: a refusal often names no job, and there is no
-    other on this connection.
+    other on this connection. Where the job was submitted over another one, a refusal of those that
+    are ``patient`` is of the connection, which is opened again.
+
+    Raises:
+        LostReplyError: The connection is gone, or refused.
     """
     websocket = flight.compiled.websocket
     assert websocket is not None  # noqa: S101  # the callers looked
@@ -179,4 +190,6 @@ async def _next(flight: "Flight", job: "Job", socket: Socket) -> "ReplyValue":
             return reply
         refusal = flight.compiled.refusal(reply)
         if refusal is not None and refusal.declared:
+            if patient and refusal.kind in PATIENT:
+                raise LostReplyError(refusal.message)
             return reply

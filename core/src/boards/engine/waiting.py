@@ -36,8 +36,6 @@ _log = Logger("boards.engine")
 
 _AFTER_OUTAGE: Final = (0.5, 30.0)
 """Seconds to the next poll after a failed one: the first, and the most."""
-_PATIENT: Final = frozenset({"rate_limited", "transient", "timeout", "auth", "quota"})
-"""Error kinds that say nothing about the job: it is asked for again."""
 _YOUNG: Final = 30.0
 """Seconds after acceptance in which a provider may not know its own job yet."""
 _MOST_LINES: Final = 200
@@ -283,7 +281,9 @@ async def _refused(
     """A reply about an accepted job that is an error: ask again, or believe it."""
     message = machine.client(flight.generation.provider).scrub(refusal.message)
     status = reply["status"]
-    unsure = status >= 300 and refusal.kind in _PATIENT  # a 2xx reply is about the job itself
+    unsure = (
+        status >= 300 and refusal.kind in listening.PATIENT
+    )  # a 2xx reply is about the job itself
     if unsure or (refusal.kind == "not_found" and status == 404 and _young(flight)):
         return await _ask_again(machine, flight, message, refusal.after)
     flight.hear_cost(reply)

@@ -1004,6 +1004,19 @@ async def test_a_stream_of_heartbeats_is_no_endless_event(monkeypatch: pytest.Mo
     assert [data async for data in sse.data_of(chunks())] == ["1"]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("size", [1, 2, 1000])
+async def test_an_event_is_read_as_soon_as_its_last_line_has_ended(end: str, size: int) -> None:
+    """Whatever ends its lines, wherever it is cut, and with a byte order mark before the first."""
+    written = f"\ufeffdata: 1{end}data: \u00e9{end}{end}data:2{end}: hello{end}{end}".encode()
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for begin in range(0, len(written), size):
+            yield written[begin : begin + size]
+
+    assert [data async for data in sse.data_of(chunks())] == ["1\n\u00e9", "2"]
+
+
 async def test_another_event_loop_is_refused_before_anything_is_done(
     acme: Acme, open_boards: Open
 ) -> None:

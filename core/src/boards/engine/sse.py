@@ -18,12 +18,15 @@ async def data_of(chunks: AsyncIterator[bytes]) -> AsyncIterator[str]:
     Raises:
         LostReplyError: An event has no end.
     """
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")  # some begin with a BOM
     rest: list[str] = []
     data: list[str] = []
     size = 0
+    returned = False  # the last line ended with "\r", and this chunk may begin with its "\n"
     async for chunk in chunks:
-        text = decoder.decode(chunk)
+        if not (text := decoder.decode(chunk)):
+            continue  # a part of a character
+        text, returned = text.removeprefix("\n" if returned else ""), text.endswith("\r")
         size += len(text)
         if size > MAX_EVENT:
             raise LostReplyError(f"an event of the stream has more than {MAX_EVENT:,} characters")
@@ -31,10 +34,8 @@ async def data_of(chunks: AsyncIterator[bytes]) -> AsyncIterator[str]:
             rest.append(text)
             continue
         joined = "".join([*rest, text])
-        held = "\r" if joined.endswith("\r") else ""  # the next chunk may begin with its "\n"
-        joined = joined.removesuffix(held)
         lines = joined.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        rest = [lines.pop() + held]
+        rest = [lines.pop()]
         for line in lines:
             if line.startswith("data:"):
                 data.append(line[5:].removeprefix(" "))

@@ -13,7 +13,13 @@ from boards import Boards
 from boards.adapters import Adapter, Job
 from boards.engine import limits, machine, sse, waiting
 from boards.engine.transport import UnsentError
-from boards.errors import BoardsError, GenerationFailedError, StorageError, StoreError
+from boards.errors import (
+    BoardsError,
+    GenerationFailedError,
+    ProviderError,
+    StorageError,
+    StoreError,
+)
 from boards.generations import Generation
 from boards.runner import embedded
 from boards.settings import OnAmbiguous
@@ -418,6 +424,20 @@ async def test_outputs_that_raise_after_a_synchronous_submit_fail_it_once(
     assert (now.phase, acme.counts["submit"]) == ("failed", 1)
     assert now.error is not None
     assert now.error.maybe_charged
+
+
+@pytest.mark.parametrize("status", [None, 200, 500, 502])
+async def test_an_adapter_that_says_that_it_was_refused_is_believed(
+    acme: Acme, open_boards: Open, odd: dict[str, Any], monkeypatch: pytest.MonkeyPatch, status: Any
+) -> None:
+    """Nothing runs, whatever was answered to what it asked before: no charge, nothing unknown."""
+    monkeypatch.setattr(Odd, "stage", "submit")
+    monkeypatch.setattr(Odd, "error", ProviderError("provider", "no", status=status))
+    async with open_boards(provider=odd) as boards:
+        now = await ended(boards, await boards.submit("draw", prompt="a cat"))
+    assert now.phase == "failed"
+    assert now.error is not None
+    assert not now.error.maybe_charged
 
 
 @pytest.mark.parametrize("stage", ["status", "submit"])

@@ -322,11 +322,9 @@ async def _answer(
         return await refused(
             machine, flight, "auth", error.message, remedy=error.remedy, attempt=ended
         )
-    except ProviderError as error:  # an adapter's word: nothing runs
+    except ProviderError as error:  # an adapter's word, whatever the status: nothing runs
         refusal = Refusal(error.kind, error.message, error.retry_after, refused=error.retryable)
-        return await _refused(
-            machine, flight, client, sending, attempt, error.status or 400, refusal
-        )
+        return await _refused(machine, flight, client, sending, attempt, 400, refusal)
     except Exception as error:  # an adapter's mistake: it may have begun something
         _log.error("a submit failed", exception=client.scrub(traceback_of(error)))
         return await machine.fail(

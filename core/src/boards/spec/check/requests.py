@@ -181,6 +181,8 @@ def check_websocket(websocket: WebSocket | None, run: Execution, context: Contex
     for submit in run.submit:
         if submit.json is None:
             problems.error(place_of(websocket), "a websocket sends submit.json, and there is none")
+        elif (known := submit.idempotency) and known.body not in {*tokens_in(submit.json)}:
+            problems.error(place_of(known), "a websocket sends submit.json, which lacks the key")
 
 
 def check_output_request(output: OutputSpec, context: Context) -> None:

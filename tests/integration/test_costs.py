@@ -205,6 +205,16 @@ async def test_what_was_refused_costs_nothing(acme: Acme, open_priced: Open) -> 
         assert await spent(boards) == CostGroup("acme", 3, 0.04, 0.0, 0.0, 0)
 
 
+async def test_an_error_that_tells_what_it_cost_is_believed(acme: Acme, open_priced: Open) -> None:
+    """The reply to the submit is the last of that job: its price counts, not the list's."""
+    acme.answers["submit"] = answer(500, {"error": "no", "price": 0.01})
+    async with open_priced(actual={"usd": "body.price"}) as boards:
+        with pytest.raises(GenerationFailedError) as caught:
+            await boards.generate("acme/draw", prompt="a")
+        assert caught.value.failure.maybe_charged
+        assert await spent(boards) == CostGroup("acme", 1, 0.01, 0.01, 0.0, 0)
+
+
 async def test_what_may_have_been_charged_counts(acme: Acme, open_priced: Open) -> None:
     """A submit that breaks the provider, a result that makes no sense."""
     async with open_priced() as boards:

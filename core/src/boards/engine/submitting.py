@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import evolve, frozen
 
 from boards.adapters import Job
+from boards.adapters import reply as reply_value
 from boards.engine import listening
 from boards.engine.accepting import accepted_as, answered, committed
 from boards.engine.fallback import refused
@@ -324,7 +325,8 @@ async def _answer(
         )
     except ProviderError as error:  # an adapter's word, whatever the status: nothing runs
         refusal = Refusal(error.kind, error.message, error.retry_after, refused=error.retryable)
-        return await _refused(machine, flight, client, sending, attempt, 400, refusal)
+        word = reply_value(None, status=400)
+        return await _refused(machine, flight, client, sending, attempt, word, refusal)
     except Exception as error:  # an adapter's mistake: it may have begun something
         _log.error("a submit failed", exception=client.scrub(traceback_of(error)))
         return await machine.fail(
@@ -341,7 +343,7 @@ async def _answer(
     else:
         refusal_ = flight.compiled.refusal(reply)
     if refusal_ is not None:
-        return await _refused(machine, flight, client, sending, attempt, reply["status"], refusal_)
+        return await _refused(machine, flight, client, sending, attempt, reply, refusal_)
     return await _accepted(machine, flight, chosen, attempt, reply)
 
 
@@ -388,11 +390,11 @@ async def _refused(
     client: ProviderClient,
     sending: _Sending,
     attempt: Attempt,
-    status: int,
+    reply: ReplyValue,
     refusal: Refusal,
 ) -> Again | Done:
     """The provider answered with an error."""
-    message = client.scrub(refusal.message)
+    message, status = client.scrub(refusal.message), reply["status"]
     if refusal.refused and refusal.kind == "rate_limited":
         client.gate.pause(_backoff(client, 1) if refusal.after is None else refusal.after)
     if sending.replayed and (refusal.refused or refusal.kind in _UNHEARD):
@@ -407,6 +409,7 @@ async def _refused(
     if 300 <= status < 500 and not sending.replayed:
         ended = _ended(attempt, "refused")
         return await refused(machine, flight, refusal.kind, message, attempt=ended)
+    flight.hear_cost(reply)
     return await machine.fail(
         flight,
         refusal.kind,

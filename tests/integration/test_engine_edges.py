@@ -922,6 +922,24 @@ async def test_an_id_that_is_no_unicode_does_not_hold_its_generation_for_ever(
     assert "this is not Unicode text" in generation.error.message
 
 
+@pytest.mark.parametrize("asked", ["poll", "result"])
+@pytest.mark.parametrize(("status", "body"), [(200, ""), (204, ""), (302, "<p>Log in!</p>")])
+async def test_what_is_answered_with_nothing_is_asked_again(
+    acme: Acme, open_boards: Open, asked: str, status: int, body: str
+) -> None:
+    """It is no JSON, as little as a page is: it says nothing of the job, which is paid for."""
+
+    async def at_first_nothing(request: web.Request) -> web.StreamResponse:
+        if acme.counts[asked] > 1:
+            return await getattr(acme, asked)(request)
+        return web.Response(status=status, text=body, headers={"Location": "/login"})
+
+    acme.answers[asked] = at_first_nothing
+    async with open_boards() as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        assert (await ended(boards, generation)).phase == "succeeded"
+
+
 async def test_a_websocket_that_does_not_say_goodbye_is_left_at_the_end(
     acme: Acme, open_boards: Open
 ) -> None:

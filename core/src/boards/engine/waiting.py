@@ -320,9 +320,11 @@ async def judge(
 ) -> Again | Done:
     """Do what a reply about the job calls for."""
     compiled = flight.compiled
-    flight.remember(reply)
     assert compiled.status is not None  # noqa: S101  # the checker saw to it
     status, raw = compiled.status(reply, submitted)
+    if status is None and _is_empty(reply):
+        return await _ask_again(machine, flight, f"HTTP {reply['status']}, and no more", None)
+    flight.remember(reply)
     if status is None:
         return await machine.fail(
             flight,
@@ -344,6 +346,11 @@ async def judge(
         client = machine.client(flight.generation.provider)
         return await machine.fail(flight, kind, client.scrub(message))
     return await _succeeded(machine, flight, reply)
+
+
+def _is_empty(reply: ReplyValue) -> bool:
+    """Whether a reply is an empty page, or the way to another one: it says nothing of the job."""
+    return reply["body"] is None or reply["status"] >= 300
 
 
 async def _advance(machine: "Machine", flight: "Flight", status: Any, reply: ReplyValue) -> None:
@@ -403,6 +410,8 @@ async def _succeeded(machine: "Machine", flight: "Flight", reply: ReplyValue) ->
         raise
     except Exception as error:  # an adapter's mistake
         return await _mistaken(machine, flight, error)
+    if not found and compiled.result is not None and _is_empty(reply):
+        return await _ask_again(machine, flight, f"HTTP {reply['status']}, and no more", None)
     if not found:
         return await machine.fail(
             flight,

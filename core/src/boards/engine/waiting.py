@@ -281,9 +281,8 @@ async def _refused(
     """A reply about an accepted job that is an error: ask again, or believe it."""
     message = machine.client(flight.generation.provider).scrub(refusal.message)
     status = reply["status"]
-    unsure = (
-        status >= 300 and refusal.kind in listening.PATIENT
-    )  # a 2xx reply is about the job itself
+    # A 2xx reply is about the job itself.
+    unsure = status >= 300 and refusal.kind in listening.PATIENT
     if unsure or (refusal.kind == "not_found" and status == 404 and _young(flight)):
         return await _ask_again(machine, flight, message, refusal.after)
     flight.hear_cost(reply)

@@ -10,7 +10,7 @@ from boards.cli.complete import complete_provider
 from boards.cli.exits import Exit
 from boards.cli.output import plain
 from boards.cli.session import Session, command
-from boards.errors import BoardsError, NotFoundError, SpecError
+from boards.errors import NotFoundError, SpecError, StorageError
 from boards.models import heading
 from boards.textfiles import replace_text
 
@@ -172,7 +172,10 @@ def _write(
         try:
             replace_text(output, text)
         except OSError as error:
-            raise BoardsError(f"{output} cannot be written: {error.strerror or error}.") from error
+            raise StorageError(
+                f"{output} cannot be written: {error.strerror or error}.",
+                remedy="Choose another file with --output.",
+            ) from error
     if out.json:
         out.value(
             {

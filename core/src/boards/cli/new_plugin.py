@@ -11,7 +11,7 @@ from boards.cli.complete import complete_provider
 from boards.cli.described_plugins import answers_of_provider, kept_answers, of_model, of_openapi
 from boards.cli.output import plain
 from boards.cli.session import Session, command
-from boards.errors import BoardsError
+from boards.errors import StorageError
 
 if TYPE_CHECKING:
     from boards.scaffolding.described import Described
@@ -206,7 +206,10 @@ def _write(directory: Path, files: Mapping[str, str]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
-        raise BoardsError(f"{directory} cannot be written: {error.strerror or error}.") from error
+        raise StorageError(
+            f"{directory} cannot be written: {error.strerror or error}.",
+            remedy="Choose another directory with --output DIR.",
+        ) from error
 
 
 def _tell(

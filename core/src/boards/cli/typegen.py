@@ -7,7 +7,7 @@ import click
 
 from boards.cli.exits import Exit
 from boards.cli.session import Session, command
-from boards.errors import BoardsError
+from boards.errors import BoardsError, StorageError
 from boards.textfiles import replace_text
 
 if TYPE_CHECKING:
@@ -127,4 +127,7 @@ def _write(path: Path, text: str) -> None:
     try:
         replace_text(path, text)
     except OSError as error:
-        raise BoardsError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise StorageError(
+            f"{path} cannot be written: {error.strerror or error}.",
+            remedy="Choose another place with --output.",
+        ) from error

@@ -54,6 +54,14 @@ def test_output_is_a_file_that_is_never_replaced_unasked(
     assert cli("check", "w.yaml").code == 0
 
 
+def test_an_output_that_cannot_be_written_is_told(cli: Cli, whisper: str, tmp_path: Path) -> None:
+    """Exit code 3, of this machine, and not the 1 of a specification with mistakes."""
+    (tmp_path / "file").touch()
+    ran = cli("import", "replicate", "--file", whisper, "--output", "file/w.yaml")
+    assert ran.code == 3
+    assert "file/w.yaml cannot be written" in ran.err
+
+
 def test_json_has_document_and_notes(cli: Cli, whisper: str) -> None:
     """One value, for programs."""
     ran = cli("import", "replicate", "--file", whisper, "--json")

@@ -61,6 +61,14 @@ def test_a_name_is_enough(cli: Cli, tmp_path: Path) -> None:
     assert cli("test", "boards-pixel/src").code == 0
 
 
+def test_a_directory_that_cannot_be_written_is_told(cli: Cli, tmp_path: Path) -> None:
+    """Exit code 3: it is of this machine."""
+    (tmp_path / "file").touch()
+    ran = cli("new-plugin", "boards-acme", "--yes", "--output", "file/below")
+    assert ran.code == 3
+    assert "file/below/boards-acme cannot be written" in ran.err
+
+
 def test_json_has_the_files_and_the_answers(cli: Cli, tmp_path: Path) -> None:
     """One value, for programs."""
     ran = cli("new-plugin", "acme", "--kind", "storage", "--kind", "auth", "--json")

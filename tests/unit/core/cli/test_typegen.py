@@ -1,10 +1,14 @@
 """``boards stubs`` and ``boards types``: what they write, keep and refuse."""
 
+import errno
 import json
 import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
+
+import pytest
 
 Cli = Callable[..., Any]
 
@@ -29,6 +33,16 @@ def test_what_is_up_to_date_is_not_written_again(cli: Cli, tmp_path: Path) -> No
     ran = cli("stubs")
     assert ran.out == "".join(f"typings/boards/{name}: as it should be\n" for name in FILES)
     assert (file.stat().st_mtime_ns, file.stat().st_ino) == before
+
+
+def test_where_nothing_can_be_written_is_told(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 3, of this machine, and not the 1 of files that are out of date."""
+    full = mock.Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
+    monkeypatch.setattr("boards.cli.typegen.replace_text", full)
+    for arguments in (["stubs"], ["types", "--typescript", "--output", "types.ts"]):
+        ran = cli(*arguments)
+        assert ran.code == 3
+        assert "cannot be written: No space left on device." in ran.err
 
 
 def test_check_tells_what_is_out_of_date_and_writes_nothing(cli: Cli, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boards.generations import Generation
+from boards.errors import Failure
+from boards.generations import Cost, Generation
 from boards.pipelines import PipelineSpec, Step
 from boards.pipelines.deciding import changed, next_moves
 from boards.runs import PipelineRun, StepRun
@@ -234,3 +235,24 @@ def test_any_pipeline_ends_whatever_fails(spec: PipelineSpec, data: st.DataObjec
         one for one in order if ends[one] != "succeeded" and spec.steps[one].on_failure == "fail"
     ]
     assert run.status == ("failed" if fatal else "succeeded")
+
+
+@pytest.mark.parametrize(
+    ("changes", "usd"),
+    [
+        ({"phase": "succeeded"}, 0.5),
+        ({"phase": "failed", "error": Failure("quota", "No budget.")}, 0.0),
+        ({"phase": "failed", "error": Failure("provider", "Lost.", maybe_charged=True)}, 0.5),
+        ({"phase": "canceled"}, 0.0),
+        ({"phase": "canceled", "submitted_at": 1.0}, 0.5),
+    ],
+)
+def test_a_run_costs_what_its_generations_may_have_been_charged(
+    changes: dict[str, Any], usd: float
+) -> None:
+    """As the ledger has it: what was refused, or never sent, costs nothing."""
+    run = begun(pipeline({"a": {}}))
+    made = evolve(generation("a", "queued"), cost=Cost(0.5, "image", 1), **changes)
+    assert with_step(run, "a", generation=made).usd == usd
+    told = evolve(made, cost=Cost(0.25, "image", 1, estimated=False))
+    assert with_step(run, "a", generation=told).usd == 0.25

@@ -135,6 +135,11 @@ def test_mistakes_are_told_before_anything_is_sent(
     assert wrong.returncode == 2
     assert "ide: is not an input; did you mean 'idea'?" in wrong.stderr
     assert "film: must be true or false" in wrong.stderr
+    unread = poster.run("run", "poster.yaml", "idea=x", "film:=maybe")
+    assert unread.returncode == 2
+    assert "The input does not fit the pipeline poster; nothing was begun.\n" in unread.stderr
+    assert "film: what follows := is no JSON" in unread.stderr
+    assert "It takes: idea, film" in unread.stderr
     assert poster.run("run", "missing.yaml").returncode == 2
     assert poster.run("runs", "--wait").returncode == 2
     assert replicate.stats == submitted

@@ -86,14 +86,14 @@ async def _run(
     no_wait: bool,
     dedupe_key: str | None,
 ) -> int:
-    from boards.cli.values import read_inputs, refused  # noqa: PLC0415  # not for --help
-    from boards.pipelines.starting import read_file  # noqa: PLC0415
+    from boards.cli.values import read_inputs  # noqa: PLC0415  # not for --help
+    from boards.pipelines.starting import read_file, unfit  # noqa: PLC0415
 
     async with session.opened() as boards:
         spec = read_file(path, boards.registry)
         values, problems = await read_inputs(pairs, mapping, spec.input_schema, boards.get)
         if problems:
-            raise refused(problems, None, spec.name)
+            raise unfit(spec, problems)
         started = await boards.start_run(spec, input=values, dedupe_key=dedupe_key)
         if no_wait:
             _report(started, session.out)

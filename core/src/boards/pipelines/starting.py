@@ -1,13 +1,13 @@
 """A run made ready to be committed: its pipeline checked, its input complete, its files kept."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from boards.choosing import choose
 from boards.engine.inputs import checked, ingested
-from boards.errors import InvalidInputError, SpecError
+from boards.errors import InvalidInputError, Problem, SpecError
 from boards.generations import new_id
 from boards.pipelines.checking import check_document, check_pipeline, installed
 from boards.pipelines.model import PipelineSpec
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from boards.settings import Settings
     from boards.storage import Storage
 
-__all__ = ["prepared", "read_file", "refuse_mistakes"]
+__all__ = ["prepared", "read_file", "refuse_mistakes", "unfit"]
 
 
 def read_file(path: Path, registry: "Registry") -> PipelineSpec:
@@ -54,6 +54,15 @@ def refuse_mistakes(spec: PipelineSpec, registry: "Registry") -> set[str]:
     return {spec.steps[name].generator for name in known}
 
 
+def unfit(spec: PipelineSpec, problems: Sequence[Problem]) -> InvalidInputError:
+    """The error of an input that does not fit a pipeline."""
+    return InvalidInputError(
+        f"The input does not fit the pipeline {spec.name}; nothing was begun.",
+        problems,
+        remedy=f"It takes: {', '.join(spec.inputs) or 'nothing'}",
+    )
+
+
 async def prepared(
     spec: PipelineSpec,
     given: Mapping[str, Any],
@@ -78,11 +87,7 @@ async def prepared(
     try:
         complete = checked(schema, given, spec.name)
     except InvalidInputError as error:
-        raise InvalidInputError(
-            f"The input does not fit the pipeline {spec.name}; nothing was begun.",
-            error.problems,
-            remedy=f"It takes: {', '.join(spec.inputs) or 'nothing'}",
-        ) from error
+        raise unfit(spec, error.problems) from error
     steps = (
         StepRun(name=name, generator=step.generator, needs=step.awaits)
         for name, step in spec.steps.items()

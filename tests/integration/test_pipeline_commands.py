@@ -73,6 +73,7 @@ def test_the_json_of_a_run(poster: Shell) -> None:
     assert [one["type"] for one in shown["artifacts"]] == ["image", "video"]
     assert shown["error"] is None
     assert poster.json("runs", shown["id"]) == shown
+    assert poster.json("runs") == [{name: shown[name] for name in shown if name != "error"}]
     assert poster.json("run", "poster.yaml", "idea=other", "--dedupe-key", "k") == shown
     generation = shown["steps"][1]["generation"]
     assert poster.json("status", generation["id"]) == generation

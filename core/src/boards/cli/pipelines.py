@@ -146,7 +146,9 @@ def _list(session: Session, status: Status | None, limit: int) -> int:
 
 async def _found(session: Session, status: Status | None, limit: int) -> list[PipelineRun]:
     async with session.opened(drive=False) as boards:
-        return await boards.runs(statuses=(status,) if status else (), limit=limit)
+        found = await boards.runs(statuses=(status,) if status else (), limit=limit)
+        # As JSON each tells what it made, cost and waits for, which its generations know.
+        return [await boards.get_run(one.id) for one in found] if session.json else found
 
 
 def _row(one: PipelineRun) -> list[str]:

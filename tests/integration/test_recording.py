@@ -173,3 +173,15 @@ def test_the_command_that_explain_prints_is_accepted(shell: Shell, name: str) ->
     assert ran.returncode == 0, ran.stderr
     accepted = json.loads(ran.stdout)
     assert accepted.get("id") or accepted.get("request_id"), accepted
+
+
+def test_a_file_without_the_generator_is_told_before_anything_is_paid(shell: Shell) -> None:
+    """The fixture has no place there: exit code 2, and no job."""
+    (shell.path / "mine.yaml").write_text(MINE)
+    done = shell.run(
+        "test", "mine.yaml", "--record", "fal/flux-schnell", "prompt=x", "--write", "--yes"
+    )
+    assert done.returncode == 2
+    assert "mine.yaml does not define fal/flux-schnell. Nothing was sent." in done.stderr
+    assert (shell.path / "mine.yaml").read_text() == MINE
+    assert shell.json("generations", "--home", "home/recordings") == []

@@ -85,6 +85,10 @@ async def record_fixture(session: Session, recording: Recording) -> int:
     )
     async with opened as boards:
         entry = boards.choose(recording.name)
+        if recording.write and entry.source not in map(str, files):
+            raise click.UsageError(
+                f"--write: {files[0]} does not define {entry.id}. Nothing was sent."
+            )
         schema = boards.registry.compiled(entry.id).inputs
         given = await read_given(session, entry.id, schema, pairs, mapping)
         if not await _agreed(session, boards, entry, given, recording):

@@ -94,6 +94,17 @@ async def test_an_instance_is_generated(acme: Acme, tmp_path: Path) -> None:
         assert price.usd == 0.04
 
 
+@pytest.mark.parametrize("wrong", [Draw, 7, None])
+async def test_what_is_neither_a_name_nor_an_instance_is_told(
+    acme: Acme, tmp_path: Path, wrong: Any
+) -> None:
+    """A class that should have been called, or what a caller's JSON had for a name."""
+    async with Boards(**host(acme, tmp_path)) as boards:
+        with pytest.raises(InvalidInputError, match="must be a name, or an instance of a class"):
+            await boards.generate(wrong, prompt="a cat")
+    assert not acme.jobs
+
+
 @pytest.mark.parametrize("text", LOOK_ALIKES)
 async def test_no_text_becomes_anything_else(acme: Acme, tmp_path: Path, text: str) -> None:
     """Through a full run, what looks like a number, a list, a token or nothing stays a text."""

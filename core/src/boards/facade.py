@@ -9,7 +9,9 @@ from boards.errors import (
     GenerationCanceledError,
     GenerationFailedError,
     GenerationUnresolvedError,
+    InvalidInputError,
     NotFoundError,
+    Problem,
     StoreError,
 )
 from boards.generations import PHASES, STATUSES, Cost, Generation, Phase, Status
@@ -653,6 +655,11 @@ class Facade:
         """Name and input of what is to be generated; an instance of a class is both."""
         if isinstance(generator, str):
             return generator, given
+        if isinstance(generator, type) or not hasattr(generator, "__boards_record__"):
+            told = f"must be a name, or an instance of a class of boards.dsl, not {generator!r}"
+            raise InvalidInputError(
+                "The request cannot be made so; nothing was sent.", [Problem("generator", told)]
+            )
         return self.registry.add(generator.__boards_record__()), generator.__boards_input__()
 
     async def _refuse_foreign_files(self, given: Mapping[str, Any], owner: str) -> None:

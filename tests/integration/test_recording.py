@@ -185,3 +185,13 @@ def test_a_file_without_the_generator_is_told_before_anything_is_paid(shell: She
     assert "mine.yaml does not define fal/flux-schnell. Nothing was sent." in done.stderr
     assert (shell.path / "mine.yaml").read_text() == MINE
     assert shell.json("generations", "--home", "home/recordings") == []
+
+
+def test_a_run_that_the_budget_refuses_is_no_fixture(shell: Shell) -> None:
+    """It is told why, and that there is nothing to be recorded."""
+    shell.environment["BOARDS_BUDGET"] = "0.001 USD/day"
+    done = shell.run("test", "--record", "replicate/flux-schnell", "prompt=x", "--yes")
+    assert done.returncode == 1
+    assert "error: quota: This costs about 0.003 USD" in done.stderr
+    assert "cannot be told as a fixture: it ended before anything was submitted." in done.stderr
+    assert done.stdout == ""

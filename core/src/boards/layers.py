@@ -243,8 +243,11 @@ def arguments(
             layer.offer_provider(Offer(row, "an argument", _known(provider)))
         else:
             place = Place(Source(f"providers[{name!r}]"))
-            named.put(name, locate(dict(provider), place), place, place)
+            named.put(name, locate(_plain(provider), place), place, place)
+    remedy = ""
     for number, given in enumerate(generators):
+        if isinstance(given, str):
+            remedy = f"A file is given as a path: generators=[Path({given!r})]"
         generator = record_of(given)
         if isinstance(generator, GeneratorRecord):
             layer.offer_record(generator, "an argument")
@@ -256,15 +259,20 @@ def arguments(
             layer.add(read.rows, str(generator), _known(read))
         else:
             place = Place(Source(f"generators[{number}]"))
-            listed.append(locate(dict(generator), place))
+            listed.append(locate(_plain(generator), place))
             listed.item_places.append(place)
     root.put("providers", named, top, top)
     root.put("generators", listed, top, top)
     read = read_specs(Document(top.source, root, top), Problems(), host=True)
     layer.add(read.rows, "an argument", _known(read))
     if layer.problems:
-        raise SpecError("The arguments have mistakes.", layer.problems)
+        raise SpecError("The arguments have mistakes.", layer.problems, remedy=remedy)
     return layer
+
+
+def _plain(given: Any) -> Any:
+    """What cannot be a mapping is left to the reader, which tells it at its place."""
+    return dict(given) if isinstance(given, Mapping) else given
 
 
 def _reader(index: "Index", source: SpecSource) -> "Callable[[], SpecDocument]":

@@ -426,6 +426,17 @@ def test_mistakes_in_arguments_are_told_at_once(configure: Configure) -> None:
     assert "generators[0]:1:1: error: missing key 'io'" in told
 
 
+def test_a_file_that_is_given_as_a_text_is_told(configure: Configure) -> None:
+    """With what else was given wrongly, and how a file is given."""
+    wrong: Any = {"providers": {"acme": 7}, "generators": ["mine.yaml"]}
+    with pytest.raises(SpecError) as caught:
+        ids(Registry(configure(), **wrong))
+    told = str(caught.value)
+    assert "providers['acme']:1:1: error: expected a mapping, not 7" in told
+    assert "generators[0]:1:1: error: expected a mapping, not 'mine.yaml'" in told
+    assert "generators=[Path('mine.yaml')]" in caught.value.remedy
+
+
 def test_hooks_offer_providers_and_generators(acme: Any, configure: Configure) -> None:
     """Records of a hook override files of plugins, and need no file."""
     acme.hooks(

@@ -5,7 +5,7 @@ Money is counted in whole micro-dollars, so that sums are exact.
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, get_args
 
@@ -135,9 +135,9 @@ def parse_budgets(value: Any, *, each_owner: bool = False) -> Budgets:
 
     Raises:
         ValueError: It is no budget; the message tells what is expected.
-        TypeError: Likewise.
     """
-    texts = value.split(",") if isinstance(value, str) else list(value)
+    texts = value.split(",") if isinstance(value, str) else value
+    texts = texts if isinstance(texts, Iterable) else [texts]
     found = []
     for text in texts:
         match = _BUDGET.fullmatch(text.strip()) if isinstance(text, str) else None

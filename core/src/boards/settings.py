@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -230,13 +230,18 @@ def _file(value: Any) -> Path:
 
 
 def _names(value: Any) -> tuple[str, ...]:
-    words = value.split(",") if isinstance(value, str) else list(value)
-    if not all(isinstance(word, str) for word in words):
-        raise TypeError("names")
-    names = tuple(word.strip() for word in words if word.strip())
-    if not all(_DISTRIBUTION.fullmatch(name) for name in names):
+    names = _texts(value)
+    if names is None or not all(_DISTRIBUTION.fullmatch(name) for name in names):
         raise ValueError("names, separated by commas")
     return names
+
+
+def _texts(value: Any) -> tuple[str, ...] | None:
+    """Texts of a list, or of one text, by commas; None where it is neither."""
+    words = value.split(",") if isinstance(value, str) else value
+    if not isinstance(words, Iterable) or not all(isinstance(word, str) for word in words):
+        return None
+    return tuple(word.strip() for word in words if word.strip())
 
 
 def _part(value: Any) -> str:
@@ -255,15 +260,15 @@ def _flag(value: Any) -> bool:
 def _hosts(value: Any) -> bool | tuple[str, ...]:
     if isinstance(value, bool) or (isinstance(value, str) and value.lower() in _FLAGS):
         return _flag(value)
-    words = value.split(",") if isinstance(value, str) else list(value)
-    hosts = tuple(word.strip() for word in words if word.strip())
-    for host in hosts:
-        match = _ADDRESS.fullmatch(host)
-        if match is None or not 0 < int(match[1] or 1) < 65_536:
-            raise ValueError(
-                "1, 0, or addresses such as 127.0.0.1:8765,[::1]:80,10.0.0.0/8, by commas"
-            )
+    hosts = _texts(value)
+    if hosts is None or not all(map(_is_address, hosts)):
+        raise ValueError("1, 0, or addresses such as 127.0.0.1:8765,[::1]:80,10.0.0.0/8, by commas")
     return hosts
+
+
+def _is_address(host: str) -> bool:
+    match = _ADDRESS.fullmatch(host)
+    return match is not None and 0 < int(match[1] or 1) < 65_536
 
 
 def _word(value: Any, words: tuple[str, ...]) -> str:

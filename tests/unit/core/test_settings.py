@@ -138,6 +138,24 @@ def test_a_bad_argument_is_named_as_the_argument() -> None:
         of(max_output_bytes=True)
 
 
+@pytest.mark.parametrize("wrong", [7, [7], {7: 1}])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("plugins", "names, separated by commas"),
+        ("allow_private_hosts", "1, 0, or addresses such as"),
+        ("budget", "budgets such as 10 USD/day"),
+    ],
+)
+def test_a_list_that_is_none_is_told_with_what_is_allowed(
+    name: str, expected: str, wrong: Any
+) -> None:
+    """And not with what Python says of it."""
+    with pytest.raises(SettingsError) as caught:
+        of(**{name: wrong})
+    assert f"{name} is {wrong!r} in an argument: expected {expected}" in str(caught.value)
+
+
 def test_secrets_are_not_shown() -> None:
     """The environment is in no repr; an empty secret is none."""
     settings = of({"FAL_KEY": "hunter2", "EMPTY": " "})

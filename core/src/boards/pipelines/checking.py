@@ -287,8 +287,20 @@ def _check_path(context: _Context, name: str, path: Path, predicate: Predicate) 
         problems.error(place, f"{path.text!r} begins with none of input, steps")
     elif len(path.steps) < 3 or path.steps[2] not in RESULTS:
         problems.error(place, f"{path.text!r}: ask for steps.NAME.status, for example")
-    else:
-        _check_name(context, name, str(path.steps[1]), place)
+    elif _check_name(context, name, str(path.steps[1]), place):
+        _check_artifacts(context, path, place)
+
+
+def _check_artifacts(context: _Context, path: Path, place: Place) -> None:
+    """What a condition asks of artifacts: of what cannot be there it would never hold."""
+    problems, below = context.problems, path.steps[3:]
+    if path.steps[2] != "artifacts" or not below:
+        return
+    if isinstance(below[0], str):
+        problems.error(place, f"{path.text!r}: artifacts are numbered: artifacts[0] is the first")
+    elif len(below) > 1 and below[1] not in _FACTS:
+        near = did_you_mean(str(below[1]), _FACTS)
+        problems.error(place, f"{path.text!r}: an artifact has no {str(below[1])!r}{near}")
 
 
 def _check_members(context: _Context, step: "Step", members: Members, known: Known) -> None:

@@ -204,6 +204,20 @@ DRAW = "acme/draw"
             "there is no step 'uno'",
         ),
         (
+            step(generator=DRAW, input="{prompt: a}", when="{exists: steps.one.artifacts.0}"),
+            "11:22",
+            "'steps.one.artifacts.0': artifacts are numbered: artifacts[0] is the first",
+        ),
+        (
+            step(
+                generator=DRAW,
+                input="{prompt: a}",
+                when="{eq: ['steps.one.artifacts[0].widht', 7]}",
+            ),
+            "11:19",
+            "an artifact has no 'widht'; did you mean 'width'?",
+        ),
+        (
             step(generator=DRAW, input="{prompt: a}", on_failure="ignore"),
             "11:19",
             "'ignore' is not allowed here; known: fail, skip, continue",

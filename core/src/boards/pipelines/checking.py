@@ -8,11 +8,12 @@ from attrs import frozen
 from boards.errors import NotFoundError, SpecError
 from boards.pipelines.reader import read_document, salvage_document
 from boards.pipelines.references import Reference, paths_in
+from boards.spec.grammar import shown
 from boards.spec.inputs import FileInput, InputSchema
 from boards.spec.operators import Body, Items, Literal, Members, Secret, compile_body
 from boards.spec.paths import Path
 from boards.spec.places import NOWHERE, Document, Place, Problems, did_you_mean
-from boards.spec.predicates import Predicate
+from boards.spec.predicates import Predicate, same
 from boards.spec.tokens import FILE_FILTERS, Template
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ _FACTS: Final = (
     "channels", "text",
 )  # fmt: skip
 """What is known of an artifact."""
+
+
+_ENDS: Final = ("succeeded", "failed", "skipped", "canceled")
+"""The statuses of a step that is over, as it is when others ask."""
 
 
 @frozen
@@ -289,6 +294,26 @@ def _check_path(context: _Context, name: str, path: Path, predicate: Predicate) 
         problems.error(place, f"{path.text!r}: ask for steps.NAME.status, for example")
     elif _check_name(context, name, str(path.steps[1]), place):
         _check_artifacts(context, path, place)
+    _check_compared(context, path, predicate, place)
+
+
+def _check_compared(context: _Context, path: Path, predicate: Predicate, place: Place) -> None:
+    """A comparison with what is never there: it would never hold, and nobody would know why."""
+    properties = context.schema.properties if context.schema else {}
+    schema = properties.get(str(path.steps[1])) if len(path.steps) == 2 else None
+    allowed: Any = None
+    if path.root == "steps" and path.steps[2:] == ("status",):
+        allowed = _ENDS
+    elif path.root == "input" and isinstance(schema, dict):
+        allowed = schema.get("enum", [True, False] if schema.get("type") == "boolean" else None)
+    if allowed is None:
+        return
+    for condition in predicate.conditions:
+        if condition.path is path and condition.operator in ("eq", "in"):
+            for one in condition.operands:
+                if not isinstance(one, Template) and not any(same(one, each) for each in allowed):
+                    near = f"; known: {', '.join(map(shown, allowed))}"
+                    context.problems.error(place, f"{path.text} is never {shown(one)}{near}")
 
 
 def _check_artifacts(context: _Context, path: Path, place: Place) -> None:

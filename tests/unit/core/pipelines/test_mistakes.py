@@ -218,6 +218,18 @@ DRAW = "acme/draw"
             "an artifact has no 'widht'; did you mean 'width'?",
         ),
         (
+            step(generator=DRAW, input="{prompt: a}", when="{eq: [steps.one.status, success]}"),
+            "11:19",
+            "steps.one.status is never 'success'; known: 'succeeded', 'failed', 'skipped'",
+        ),
+        (
+            step(
+                generator=DRAW, input="{prompt: a}", when="{not: {eq: [input.large, 'yes']}}"
+            ).replace("photo: {", "large: {type: boolean, default: false}, photo: {"),
+            "11:25",
+            "input.large is never 'yes'; known: true, false",
+        ),
+        (
             step(generator=DRAW, input="{prompt: a}", on_failure="ignore"),
             "11:19",
             "'ignore' is not allowed here; known: fail, skip, continue",

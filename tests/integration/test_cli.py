@@ -18,7 +18,9 @@ from unittest import mock
 import pytest
 from attrs import define
 
+from boards.auth import Identity
 from boards.cli.app import boards
+from boards.sync import Boards
 from boards.testing.emulators.fal import FalEmulator
 from boards.testing.emulators.replicate import ReplicateEmulator
 from boards.testing.emulators.server import Emulator, Knobs, running
@@ -342,6 +344,21 @@ def test_no_wait_leaves_and_work_finishes(shell: Shell, fal: FalEmulator) -> Non
         worker.kill()
     assert worker.returncode == 0, err
     assert "1 unfinished" in err
+
+
+def test_a_worker_counts_what_it_drives_of_all_owners(shell: Shell, fal: FalEmulator) -> None:
+    """A host with many owners has little, or nothing, of its own."""
+    fal.knobs = SLOW
+    with Boards(home=shell.path / "home", environment=shell.environment, drive=False) as boards:
+        boards.as_owner(Identity("alice")).submit("fal/flux-dev", prompt="x")
+    worker = shell.start("work")
+    try:
+        assert worker.stderr is not None
+        told = worker.stderr.readline()
+    finally:
+        worker.kill()
+        worker.communicate()
+    assert told.endswith("home: 1 unfinished.\n")
 
 
 def test_cancel_reaches_the_provider(shell: Shell, fal: FalEmulator) -> None:

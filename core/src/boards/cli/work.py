@@ -4,11 +4,8 @@ import signal
 
 from boards.cli.interrupts import Interrupts
 from boards.cli.session import Session, command
-from boards.generations import FINAL_PHASES, PHASES
 
 __all__ = ["work"]
-
-_LIVE = tuple(phase for phase in PHASES if phase not in FINAL_PHASES and phase != "unknown")
 
 
 @command()
@@ -25,11 +22,17 @@ async def _work(session: Session) -> None:
     out = session.out
     async with session.opened() as boards:
         with Interrupts() as interrupts:
-            live = await boards.list(phases=_LIVE, limit=1000)
-            unknown = await boards.list(phases=("unknown",), limit=1000)
-            out.note(f"Driving the generations of {boards.settings.home}: {len(live)} unfinished.")
-            if unknown:
-                out.note(f"{len(unknown)} wait for a decision: boards generations --unknown")
+            # Of all owners: a listing has those of one.
+            live = [one async for one in boards._running.store.live()]  # the same package
+            unknown = [one.owner for one in live if one.phase == "unknown"]
+            out.note(
+                f"Driving the generations of {boards.settings.home}: "
+                f"{len(live) - len(unknown)} unfinished."
+            )
+            if mine := unknown.count(""):
+                out.note(f"{mine} wait for a decision: boards generations --unknown")
+            if theirs := len(unknown) - unknown.count(""):
+                out.note(f"{theirs} of other owners wait for a decision of theirs.")
             number = await interrupts.next()
             name = signal.Signals(number).name
             out.note(f"{name}: leaving; what is unfinished goes on when Boards runs again.")

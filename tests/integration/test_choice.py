@@ -256,6 +256,7 @@ async def test_an_owner_has_no_more_under_way_than_is_allowed(
         refused = [one for one in tried if isinstance(one, ConflictError)]
         assert (len(made), len(refused)) == (3, 7)
         assert set(refused[0].running) <= {one.id for one in made}
+        assert f"boards wait {refused[0].running[0]}." in refused[0].remedy
         await boards.cancel(made[0].id)
         await boards.wait(made[0].id)
         await boards.submit("draw", prompt="a cat")

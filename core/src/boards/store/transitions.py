@@ -218,9 +218,10 @@ class Create(Write):
         if self._max_in_flight is None or len(running) < self._max_in_flight:
             return None
         return ConflictError(
-            f"{len(running)} generations are under way; at most {self._max_in_flight} may be.",
+            f"Generations under way: {len(running)}; at most {self._max_in_flight} may be.",
             running=[id_ for (id_,) in running[:10]],
-            remedy="Wait for one of them: boards wait ID. Or raise BOARDS_MAX_IN_FLIGHT.",
+            remedy=f"Wait for one of them: boards wait {running[0][0]}. "
+            "Or raise BOARDS_MAX_IN_FLIGHT.",
             generator=self._generation.generator,
         )
 

@@ -76,7 +76,7 @@ async def examine(
     prompts = [str(one.input["prompt"]) for one in generations]
     assert Counter(prompts) == Counter(call.prompt for call in plan.calls), "each call is one"
     phases = Counter(one.phase for one in generations)
-    assert phases.keys() <= _LEGAL.keys(), [one.error for one in generations]
+    assert phases.keys() <= _LEGAL.keys(), [(one.phase, one.error) for one in generations]
 
     figures = Figures(
         Counter(one.provider for one in generations),

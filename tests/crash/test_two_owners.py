@@ -66,12 +66,11 @@ async def test_a_former_owner_is_fenced_off(
     assert Host(second).finished()
     former.signal(signal.SIGCONT)
     assert former.finished(), "it is told the end by the database"
-    figures = await examine(second, provider)
-    if figures.unknown.total():
-        # The answer to a submit that the former owner had sent came too late for the new one.
-        third = evolve(second, caller="third", patient=True)
-        assert Host(third).finished()
-        figures = await examine(third, provider)
+    # The answer to a submit that the former owner had sent may have come too late for the new one,
+    # and whoever drove last may have ended in the middle of what followed from it.
+    third = evolve(second, caller="third", patient=True)
+    assert Host(third).finished()
+    figures = await examine(third, provider)
     assert figures.unknown.total() == 0, "the answer was kept, and found"
 
 

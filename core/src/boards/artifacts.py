@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 __all__ = [
     "ARTIFACT_TYPES",
+    "EXTENSION",
     "KEY",
     "REFERENCE_PREFIX",
     "Artifact",
@@ -25,12 +26,13 @@ ARTIFACT_TYPES: tuple[ArtifactType, ...] = get_args(ArtifactType)
 REFERENCE_PREFIX = "artifact:"
 """An input that begins so names a blob of the storage: ``artifact:KEY``."""
 
-KEY = re.compile(r"([0-9a-f]{64})\.[a-z0-9]{1,8}")
+EXTENSION = re.compile(r"[a-z0-9]{1,8}")
+"""What the extension of a key looks like."""
+KEY = re.compile(rf"([0-9a-f]{{64}})\.{EXTENSION.pattern}")
 """What a key of a storage looks like: the hash of the bytes, and an extension."""
 
 _LONGEST = 255
 """Characters of a media type."""
-_EXTENSION = re.compile(r"[a-z0-9]{1,8}")
 
 # What the platform's own table lacks or spells in a way that no viewer expects.
 _EXTENSIONS = {
@@ -138,7 +140,7 @@ def extension_of(mime: str) -> str:
         return _EXTENSIONS[essence]
     # The platform's table has some that no key may have: webmanifest, x_t, c++.
     guessed = (mimetypes.guess_extension(essence) or "")[1:]
-    return guessed if _EXTENSION.fullmatch(guessed) else "bin"
+    return guessed if EXTENSION.fullmatch(guessed) else "bin"
 
 
 def type_of(mime: str) -> ArtifactType | None:

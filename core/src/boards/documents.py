@@ -69,7 +69,7 @@ def _nothing(problems: tuple[Problem, ...]) -> SpecDocument:
 
 def _named(root: Any) -> tuple[str, ...] | None:
     """The providers that a document names; None where it is not even a document."""
-    providers = root.get("providers", Mapping(root.place)) if isinstance(root, Mapping) else root
+    providers = root.get("providers") if isinstance(root, Mapping) else root
     if providers is None:
         return ()
     return tuple(providers) if isinstance(providers, Mapping) else None

@@ -23,15 +23,15 @@ async def _work(session: Session) -> None:
     async with session.opened() as boards:
         with Interrupts() as interrupts:
             # Of all owners: a listing has those of one.
-            live = [one async for one in boards._running.store.live()]  # the same package
-            unknown = [one.owner for one in live if one.phase == "unknown"]
-            out.note(
-                f"Driving the generations of {boards.settings.home}: "
-                f"{len(live) - len(unknown)} unfinished."
-            )
-            if mine := unknown.count(""):
+            unfinished = mine = theirs = 0
+            async for one in boards._running.store.live():  # the same package
+                unfinished += one.phase != "unknown"
+                mine += one.phase == "unknown" and not one.owner
+                theirs += one.phase == "unknown" and bool(one.owner)
+            out.note(f"Driving the generations of {boards.settings.home}: {unfinished} unfinished.")
+            if mine:
                 out.note(f"{mine} wait for a decision: boards generations --unknown")
-            if theirs := len(unknown) - unknown.count(""):
+            if theirs:
                 out.note(f"{theirs} of other owners wait for a decision of theirs.")
             number = await interrupts.next()
             name = signal.Signals(number).name

@@ -13,6 +13,7 @@ from typing import Any, Final
 from attrs import define, evolve, field
 
 from boards import dsl
+from boards.docstrings import within_docstring
 from boards.dsl.annotations import InputField, field_of, same
 from boards.dsl.expressions import Scope, Writer, kinds_of, literal, plain_name
 from boards.dsl.generator import PARTS
@@ -292,9 +293,7 @@ def _is_docstring(text: str) -> bool:
 
 
 def _docstring(text: str) -> str:
-    escaped = text[:-1].replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    escaped += f"\\{text[-1]}" if text[-1] in ("\\", '"') else text[-1]
-    first, *others = escaped.split("\n")
+    first, *others = within_docstring(text).split("\n")
     if not others:
         return f'    """{first}"""'
     indented = "\n".join(f"    {line}" if line else "" for line in others)

@@ -16,10 +16,10 @@ from boards.adapters import reply
 from boards.engine.accepting import accepted_as
 from boards.engine.flight import Flight, Heard
 from boards.engine.machine import own_attempt
+from boards.engine.recovering import resolved
 from boards.engine.rest import TRANSPORT_ERRORS
 from boards.engine.webhooks import Replays, token_hash
 from boards.errors import BoardsError, NotFoundError
-from boards.events import Happening
 from boards.generations import Attempt, Generation
 from boards.logs import Logger
 from boards.spec.paths import ABSENT
@@ -166,9 +166,6 @@ class Calls:
 
     async def _resolved(self, before: Generation, found: Attempt) -> bool:
         """Go on with the job that a webhook told of; False if somebody else was faster."""
-        happening = Happening(
-            "resolved", {"decision": "webhook", "provider_job_id": found.provider_job_id}
-        )
         after = evolve(
             before,
             phase="waiting",
@@ -176,11 +173,11 @@ class Calls:
             submitted_at=time.time(),
             due_at=time.time(),
         )
-        change = Change(before.phase, after, [happening], found, fenced=False)
-        resolved = await self._store.cas(change)
-        if resolved and self._following.driving and after.id not in self._machine.flights:
+        change = Change(before.phase, after, [resolved("webhook", found)], found, fenced=False)
+        applied = await self._store.cas(change)
+        if applied and self._following.driving and after.id not in self._machine.flights:
             await self._machine.board(after)
-        return resolved
+        return applied
 
     async def _orphaned(
         self, called: Flight, generation: Generation, attempt: Attempt, heard: Heard
@@ -204,8 +201,7 @@ class Calls:
                 _log.warning("an orphan runs on", generation=generation.id, error=str(error))
         now = await self._store.get(generation.id)
         if now is not None and not now.final:
-            told = {"decision": "orphan", "provider_job_id": found.provider_job_id}
-            await self._store.note(now, [Happening("resolved", told)])
+            await self._store.note(now, [resolved("orphan", found)])
         return True
 
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Final
 from attrs import evolve
 
 from boards.engine.machine import failed
-from boards.engine.recovering import known
+from boards.engine.recovering import known, resolved
 from boards.errors import BoardsError, Failure, StoreError
-from boards.events import Happening
 from boards.generations import Generation
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ async def resolve(
         decided = await _found(machine, flight, job)
     elif resubmit:
         decided = await machine.commit(
-            flight, "queued", _told("resubmit"), fenced=False, due_at=time.time()
+            flight, "queued", resolved("resubmit"), fenced=False, due_at=time.time()
         )
     else:
         decided = await _abandoned(machine, flight)
@@ -97,7 +96,7 @@ async def _found(machine: "Machine", flight: "Flight", job: str) -> bool:
         )
     now = time.time()
     return await machine.commit(
-        flight, "waiting", _told("job", job), attempt=attempt, fenced=False, claims=True,
+        flight, "waiting", resolved("job", attempt), attempt=attempt, fenced=False, claims=True,
         provider_job_id=job, submitted_at=now, due_at=now,
     )  # fmt: skip
 
@@ -107,7 +106,7 @@ async def _abandoned(machine: "Machine", flight: "Flight") -> bool:
     attempt = flight.attempt
     abandoned = None if attempt is None else evolve(attempt, outcome="abandoned")
     if not await machine.commit(
-        flight, "unknown", _told("abandon"), attempt=abandoned, fenced=False
+        flight, "unknown", resolved("abandon"), attempt=abandoned, fenced=False
     ):
         return False
     await machine.fail(flight, "provider", _ABANDONED, maybe_charged=True, fenced=False)
@@ -120,7 +119,7 @@ async def _given_up(machine: "Machine", generation: Generation) -> Generation:
     answered = bool(attempts) and known(attempts[-1])
     error = Failure("provider", _ABANDONED, maybe_charged=True)
     if answered or not await machine.give_up(
-        generation, "failed", _told("abandon"), failed(error), error=error, fenced=False
+        generation, "failed", resolved("abandon"), failed(error), error=error, fenced=False
     ):
         raise _decided(generation, _ANSWERED if answered else "it is not unknown any more")
     return await machine.store.get(generation.id) or generation
@@ -140,7 +139,3 @@ def _decided(generation: Generation, how: str) -> BoardsError:
         remedy=f"Look at it again: boards status {generation.id}",
         generation_id=generation.id,
     )
-
-
-def _told(decision: str, job: str | None = None) -> Happening:
-    return Happening("resolved", {"decision": decision, "provider_job_id": job})

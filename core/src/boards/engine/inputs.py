@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from boards.artifacts import KEY, REFERENCE_PREFIX, Artifact, extension_of
+from boards.artifacts import EXTENSION, KEY, REFERENCE_PREFIX, Artifact, extension_of
 from boards.engine.files import parse_data_uri
 from boards.engine.media import sniff
 from boards.errors import InvalidInputError, Problem
@@ -141,5 +141,4 @@ async def _copied(name: str, path: Path, writer: BlobWriter) -> Blob:
         raise InvalidInputError("An input file cannot be read.", [problem]) from error
     sniffed = sniff(writer.head)
     extension = extension_of(sniffed) if sniffed else path.suffix[1:].lower()
-    usable = extension.isalnum() and extension.isascii() and len(extension) <= 8
-    return await writer.commit(extension if usable else "bin")
+    return await writer.commit(extension if EXTENSION.fullmatch(extension) else "bin")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from boards.engine.flight import Flight
     from boards.engine.machine import Machine
 
-__all__ = ["known", "look", "lost"]
+__all__ = ["known", "look", "lost", "resolved"]
 
 _log = Logger("boards.engine")
 
@@ -42,7 +42,7 @@ async def lost(machine: "Machine", flight: "Flight", attempt: Attempt, reason: s
     """
     flight.attempt = attempt
     if (told := await _called(machine, attempt)) is not None:
-        return await committed(machine, flight, told, None, _resolved("webhook", told))
+        return await committed(machine, flight, told, None, resolved("webhook", told))
     jobs = await _unclaimed(machine, flight)
     if jobs is not None and len(jobs) == 1:
         with contextlib.suppress(ClaimedError):  # another generation was faster
@@ -52,7 +52,7 @@ async def lost(machine: "Machine", flight: "Flight", attempt: Attempt, reason: s
         flight.lookups += 1
         return Again(time.time() + _SOON[flight.lookups - 1])
     if (told := await _called(machine, attempt)) is not None:  # while it was looked for
-        return await committed(machine, flight, told, None, _resolved("webhook", told))
+        return await committed(machine, flight, told, None, resolved("webhook", told))
     flight.lookups = 0
     match flight.generation.on_ambiguous:
         case "resubmit":
@@ -115,7 +115,7 @@ async def look(machine: "Machine", flight: "Flight") -> Again | Done:
         return Done()
     if known(attempt):
         # A former owner was slow, and kept the answer when it came after all.
-        happening = _resolved("answered", attempt)
+        happening = resolved("answered", attempt)
         outcome = await committed(machine, flight, attempt, None, happening)
         return Done() if flight.generation.phase == "unknown" else outcome
     if time.time() < flight.look_at:
@@ -125,7 +125,7 @@ async def look(machine: "Machine", flight: "Flight") -> Again | Done:
         return Done()
     if len(jobs) == 1:
         found = accepted_as(attempt, jobs[0])
-        happening = _resolved("reconciled", found)
+        happening = resolved("reconciled", found)
         with contextlib.suppress(ClaimedError):
             return await committed(machine, flight, found, None, happening, claims=True)
     flight.lookups += 1
@@ -141,9 +141,10 @@ def known(attempt: Attempt) -> bool:
     return attempt.outcome == "accepted" and attempt.job is not None
 
 
-def _resolved(decision: str, found: Attempt) -> Happening:
-    told = {"decision": decision, "provider_job_id": found.provider_job_id}
-    return Happening("resolved", told)
+def resolved(decision: str, found: Attempt | None = None) -> Happening:
+    """The event of a decision, with the job of the attempt that was found."""
+    job = None if found is None else found.provider_job_id
+    return Happening("resolved", {"decision": decision, "provider_job_id": job})
 
 
 async def _unclaimed(machine: "Machine", flight: "Flight") -> list[dict[str, Any]] | None:

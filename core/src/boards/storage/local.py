@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from boards.artifacts import KEY
+from boards.artifacts import EXTENSION, KEY
 from boards.errors import StorageError
 from boards.storage.protocol import Blob, BlobWriter
 
@@ -31,7 +31,6 @@ __all__ = ["LocalStorage"]
 
 T = TypeVar("T")
 
-_EXTENSION: Final = re.compile(r"[a-z0-9]{1,8}")
 _FAN: Final = re.compile(r"[0-9a-f]{2}")
 
 _HEAD: Final = 4096
@@ -304,7 +303,7 @@ class _LocalWriter:
         """
         if self._blob is not None:
             return self._blob
-        if not _EXTENSION.fullmatch(extension):
+        if not EXTENSION.fullmatch(extension):
             raise StorageError(f"{extension!r} is no file extension: 1 to 8 of a-z and 0-9.")
         self._check()
         self._usable = False

@@ -13,6 +13,7 @@ from typing import Final
 
 import boards.sync
 from boards import blocking_facade, facade
+from boards.docstrings import within_docstring
 from boards.facade import RESERVED
 from boards.typegen.inputs import GeneratorTypes, class_name, explained
 from boards.typegen.shapes import (
@@ -205,11 +206,11 @@ class _Inputs:
         ]
         if all(_is_attribute(field.name) for field, _ in annotated):
             lines = [f"class {name}(TypedDict):"]
-            lines += [f'    """{_escaped(doc)}"""', ""] if doc else []
+            lines += [f'    """{within_docstring(doc)}"""', ""] if doc else []
             lines += [] if doc or annotated else ["    ..."]
             for field, annotation in annotated:
                 lines.append(f"    {field.name}: {annotation}")
-                lines += [f'    """{_escaped(told)}"""'] if (told := _told(field)) else []
+                lines += [f'    """{within_docstring(told)}"""'] if (told := _told(field)) else []
         else:
             keys = [f"    {_text(field.name)}: {annotation}," for field, annotation in annotated]
             lines = [f'{name} = TypedDict("{name}", {{', *keys, "})"]
@@ -260,9 +261,3 @@ def _text(value: object) -> str:
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     return repr(value)
-
-
-def _escaped(text: str) -> str:
-    """A text for within a docstring: a quote at its end would be one too many."""
-    begin, last = text[:-1].replace("\\", "\\\\").replace('"""', '\\"\\"\\"'), text[-1:]
-    return begin + (f"\\{last}" if last in ("\\", '"') else last)

@@ -2,13 +2,13 @@
 
 import asyncio
 import hashlib
-import re
 import tempfile
 import threading
 import weakref
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Final, TypeVar
 
+from boards.artifacts import EXTENSION
 from boards.errors import StorageError
 from boards.storage.protocol import Blob
 
@@ -19,7 +19,6 @@ __all__ = ["S3Writer"]
 
 T = TypeVar("T")
 
-_EXTENSION: Final = re.compile(r"[a-z0-9]{1,8}")
 _HEAD: Final = 4096
 _BATCH: Final = 1 << 20
 """Bytes that a writer keeps in memory; more go into a temporary file, in a thread."""
@@ -83,7 +82,7 @@ class S3Writer:
         """
         if self._blob is not None:
             return self._blob
-        if not _EXTENSION.fullmatch(extension):
+        if not EXTENSION.fullmatch(extension):
             raise StorageError(f"{extension!r} is no file extension: 1 to 8 of a-z and 0-9.")
         self._check()
         self._usable = False

@@ -46,20 +46,25 @@ async def test_a_provider_that_is_down_is_probed_by_one_request(
     """While it fails, waiting generations do not all ask it; when it is back, all go on."""
     monkeypatch.setattr("boards.engine.limits._COOL_DOWN", (0.3, 0.3))
     monkeypatch.setattr("boards.engine.waiting._AFTER_OUTAGE", (0.01, 0.02))
-    poll, down = acme.poll, [True]
+    poll, down = acme.poll, [False]
 
     async def outage(request: web.Request) -> web.StreamResponse:
         return web.Response(status=503) if down[0] else await poll(request)
 
     acme.answers["poll"] = outage
+    acme.polls_needed = 1_000_000
     async with open_boards() as boards:
         made = [await boards.submit("draw", prompt="a cat") for _ in range(20)]
+        while any(job["status"] == "queued" for job in acme.jobs.values()):
+            await asyncio.sleep(0.01)
+        # From here on nothing but polls is asked, so that no submit's answer says that it is up.
+        before, begin, down[0] = acme.counts["poll"], time.monotonic(), True
         await asyncio.sleep(1.2)
-        asked = acme.counts["poll"]
-        down[0] = False
+        asked, probes = acme.counts["poll"] - before, (time.monotonic() - begin) / 0.3
+        acme.polls_needed, down[0] = 1, False
         ended = [await boards.wait(one.id) for one in made]
     assert {one.status for one in ended} == {"succeeded"}
-    assert asked < 60  # without manners some thousand
+    assert asked <= 20 + probes + 1  # those under way when it broke, and one for each cool-down
 
 
 async def test_a_generation_that_waits_at_the_gate_is_canceled_at_once(

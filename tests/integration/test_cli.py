@@ -87,8 +87,10 @@ def fal() -> Iterator[FalEmulator]:
 
 @pytest.fixture
 def shell(tmp_path: Path, replicate: ReplicateEmulator, fal: FalEmulator) -> Shell:
-    """A fresh home; the emulators are quick again."""
+    """A fresh home; the emulators are quick again, and have forgotten what other tests left."""
     replicate.knobs = fal.knobs = QUICK
+    replicate.reset()
+    fal.reset()
     providers = {
         "providers": {
             "replicate": {"type": "replicate", "config": {"base_url": f"{replicate.base_url}/v1"}},
@@ -337,13 +339,14 @@ def test_no_wait_leaves_and_work_finishes(shell: Shell, fal: FalEmulator) -> Non
     assert shown["status"] in ("queued", "running")
     worker = shell.start("work")
     try:
+        assert worker.stderr is not None
+        assert "1 unfinished" in worker.stderr.readline()
         assert shell.json("wait", shown["id"])["status"] == "succeeded"
         worker.send_signal(signal.SIGTERM)
         _, err = worker.communicate(timeout=10)
     finally:
         worker.kill()
     assert worker.returncode == 0, err
-    assert "1 unfinished" in err
 
 
 def test_a_worker_counts_what_it_drives_of_all_owners(shell: Shell, fal: FalEmulator) -> None:

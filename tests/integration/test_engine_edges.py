@@ -727,6 +727,22 @@ async def test_who_waits_and_who_watches_is_told_that_boards_closes(
         assert isinstance(task.exception(), BoardsError)
 
 
+async def test_who_reads_events_while_boards_closes_is_told(acme: Acme, open_boards: Open) -> None:
+    """It was not waiting for news just then, so that nothing woke it."""
+    acme.polls_needed = 1_000_000
+
+    async def read(boards: Boards, id_: str) -> None:
+        async for _ in boards.events(id_):
+            boards._running._observers.close()
+
+    async with open_boards() as boards:
+        generation = await submitted(boards)
+        with pytest.raises(BoardsError, match="closed"):
+            await asyncio.wait_for(read(boards, generation.id), 5)
+        with pytest.raises(BoardsError, match="closed"):
+            await boards.wait(generation.id)
+
+
 async def test_closing_does_not_wait_for_a_download(acme: Acme, open_boards: Open) -> None:
     """The result of a synchronous submit is announced; the next process fetches it."""
     stalled = asyncio.Event()

@@ -16,6 +16,7 @@ from attrs import evolve
 import boards.sync
 from boards import (
     Boards,
+    BoardsError,
     InvalidInputError,
     NotFoundError,
     PipelineError,
@@ -404,9 +405,11 @@ async def test_a_run_that_ended_leaves_nothing_in_memory(studio: Open) -> None:
     async with studio() as boards:
         await asyncio.wait_for(boards.run(diamond(), idea="a fox"), 10)
         conductor = boards._pipelines
-        await asyncio.sleep(0.05)
-        kept = [conductor._seen, conductor._specs, conductor._news, conductor._troubles]
-        assert not any(kept)
+        async with asyncio.timeout(10):  # its last look may come after the answer
+            while conductor._seen or conductor._specs:
+                await asyncio.sleep(0.01)
+        assert not conductor._troubles
+        assert not conductor._observers.asking(())
 
 
 async def test_a_step_that_another_process_gives_up_ends_its_run(acme: Acme, studio: Open) -> None:
@@ -587,3 +590,14 @@ async def test_the_json_of_a_run_is_json(studio: Open) -> None:
     assert [step["name"] for step in told["steps"]] == ["words", "left", "right", "end"]
     assert told["steps"][3]["needs"] == ["left", "right"]
     assert told["artifacts"][0]["mime"] == "image/png"
+
+
+async def test_who_waits_for_a_run_is_told_that_boards_closes(acme: Acme, studio: Open) -> None:
+    """Also where no step of it is under way: here nobody drives."""
+    async with studio(drive=False) as boards:
+        run = await boards.start_run(diamond(), idea="a fox")
+        waiter = asyncio.create_task(boards.wait_run(run.id))
+        await asyncio.sleep(0.05)
+    async with asyncio.timeout(5):
+        with pytest.raises(BoardsError, match="closed"):
+            await waiter

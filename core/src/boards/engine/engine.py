@@ -261,6 +261,7 @@ class Engine:
         try:
             while True:
                 news.clear()
+                self._observers.check()  # the close may have been among the news
                 events = await self.store.events(generation_id, after=after)
                 for event in events:
                     after = event.id
@@ -273,7 +274,6 @@ class Engine:
                     ended = now is None or now.final or now.phase == "unknown"
                     if not ended:
                         await news.wait()
-                        self._observers.check()
         finally:
             let_go()
 

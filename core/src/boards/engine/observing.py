@@ -25,7 +25,7 @@ _LEAVE_TO_TELL: Final = 5.0
 
 
 class Observers:
-    """Who waits for which generation, in this process."""
+    """Who waits for which generation, or for news of which, or of which run, in this process."""
 
     def __init__(self) -> None:
         self._ends: dict[str, set[asyncio.Future[Generation]]] = {}
@@ -40,7 +40,12 @@ class Observers:
         return {*(one for one in self._ends if one not in driven), *self._news}
 
     def end_of(self, generation_id: str) -> "asyncio.Future[Generation]":
-        """A future that gets the generation when it ends, or waits for a decision."""
+        """A future that gets the generation when it ends, or waits for a decision.
+
+        Raises:
+            BoardsError: This process closes.
+        """
+        self.check()
         future = asyncio.get_running_loop().create_future()
         self._ends.setdefault(generation_id, set()).add(future)
         future.add_done_callback(lambda done: self._forget(generation_id, done))
@@ -54,7 +59,10 @@ class Observers:
                 del self._ends[generation_id]
 
     def news_of(self, generation_id: str) -> tuple[asyncio.Event, Callable[[], None]]:
-        """An event that is set when something happened to a generation, and how to let go."""
+        """An event that is set when something happened to what has the id, and how to let go.
+
+        Whoever clears it calls :meth:`check` then: that something may have been the close.
+        """
         event = asyncio.Event()
         events = self._news.setdefault(generation_id, set())
         events.add(event)
@@ -66,10 +74,14 @@ class Observers:
 
         return event, let_go
 
+    def tell(self, id_: str) -> None:
+        """Something happened to what has the id."""
+        for event in self._news.get(id_, ()):
+            event.set()
+
     def committed(self, generation: Generation, _happenings: Sequence[Happening]) -> None:
         """Told by the store after each commit."""
-        for event in self._news.get(generation.id, ()):
-            event.set()
+        self.tell(generation.id)
         if generation.final or generation.phase == "unknown":
             for future in list(self._ends.get(generation.id, ())):
                 if not future.done():
@@ -80,16 +92,14 @@ class Observers:
         for future in list(self._ends.get(generation.id, ())):
             if not future.done():
                 future.set_exception(error)
-        for event in self._news.get(generation.id, ()):
-            event.set()
+        self.tell(generation.id)
 
     def gone(self, generation_id: str) -> None:
         """A generation is not in the store any more: it ended, and was pruned, elsewhere."""
         for future in list(self._ends.get(generation_id, ())):
             if not future.done():
                 future.set_exception(pruned(generation_id))
-        for event in self._news.get(generation_id, ()):
-            event.set()
+        self.tell(generation_id)
 
     def close(self) -> None:
         """Nobody here will hear of anything any more, and is told so."""
@@ -99,9 +109,8 @@ class Observers:
                 if not future.done():
                     future.set_exception(_closed())
                     future.exception()  # who was canceled meanwhile need not look
-        for events in self._news.values():
-            for event in events:
-                event.set()
+        for id_ in self._news:
+            self.tell(id_)
 
     def check(self) -> None:
         """Make sure that there is more to come.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import evolve
 
 from boards.choosing import Options, Prepared
+from boards.engine.observing import Observers
 from boards.errors import BoardsError, ConflictError, Failure, InvalidInputError, NotFoundError
 from boards.events import Happening
 from boards.generations import Generation
@@ -67,7 +68,7 @@ class Conductor:
         self._seen: dict[str, bool] = {}
         self._epoch = 0
         self._undecided: set[str] = set()
-        self._news: dict[str, set[asyncio.Event]] = {}
+        self._observers = Observers()
         self._troubles: dict[str, BoardsError] = {}
 
     async def open(self) -> None:
@@ -78,8 +79,9 @@ class Conductor:
         await self._look()
 
     async def close(self) -> None:
-        """Begin nothing new."""
+        """Begin nothing new, and tell those who wait for a run."""
         await self._runner.stop()
+        self._observers.close()
 
     # Drive
 
@@ -93,8 +95,8 @@ class Conductor:
                 if self._seen.get(run_id) is not canceling or run_id in self._undecided:
                     self._runner.wake(run_id)
             self._seen = live
-        for run_id in list(self._news):
-            self._tell(run_id)
+        for run_id in self._observers.asking(()):
+            self._observers.tell(run_id)
 
     def _committed(self, generation: Generation, _happenings: Sequence[Happening]) -> None:
         """Told by the store after each commit of this process."""
@@ -105,11 +107,7 @@ class Conductor:
             run_id = key.removeprefix(_PREFIX).partition(":")[0]
             if self._engine.driving:
                 self._runner.wake(run_id)
-            self._tell(run_id)
-
-    def _tell(self, run_id: str) -> None:
-        for event in self._news.get(run_id, ()):
-            event.set()
+            self._observers.tell(run_id)
 
     async def drive(self, run_id: str) -> Again | Done:
         """Take a run as far as it goes now; idempotent, and safe to call from anywhere."""
@@ -118,7 +116,7 @@ class Conductor:
         except BoardsError as error:
             _log.warning("a run is held up", run=run_id, error=error.message)
             self._troubles[run_id] = error
-            self._tell(run_id)
+            self._observers.tell(run_id)
             return Again(time.time() + _AFTER_TROUBLE)
         self._troubles.pop(run_id, None)
         return again
@@ -156,7 +154,7 @@ class Conductor:
 
     async def _commit(self, run: PipelineRun, expect: Mapping[str, Any]) -> bool:
         applied = await self._runs.change(RunChange(run, dict(expect)))
-        self._tell(run.id)
+        self._observers.tell(run.id)
         return applied
 
     async def _begin(self, spec: PipelineSpec, run: PipelineRun, step: StepRun) -> bool:
@@ -188,7 +186,7 @@ class Conductor:
         created = await self._engine.create(
             evolve(prepared, generation=generation, sources=sources)
         )
-        self._tell(run.id)
+        self._observers.tell(run.id)
         if created.id == id_:
             return True
         return await self._commit_step(run, begun, evolve(begun, generation_id=created.id))
@@ -231,15 +229,14 @@ class Conductor:
         It also ends while all that the run waits for is a decision: see ``boards resolve``.
 
         Raises:
-            BoardsError: A fault of this machine holds it up; it is not lost.
+            BoardsError: A fault of this machine holds it up, or this process closes.
         """
-        event = asyncio.Event()
-        events = self._news.setdefault(run_id, set())
-        events.add(event)
+        event, let_go = self._observers.news_of(run_id)
         before: PipelineRun | None = None
         try:
             while True:
                 event.clear()
+                self._observers.check()  # the close may have been among the news
                 run = await self.get(run_id, owner=owner)
                 if run != before:
                     before = run
@@ -248,9 +245,7 @@ class Conductor:
                     return
                 await self._news_or_fault(run, event)
         finally:
-            events.discard(event)
-            if not events:
-                self._news.pop(run_id, None)
+            let_go()
 
     async def _news_or_fault(self, run: PipelineRun, event: asyncio.Event) -> None:
         """Wait until something happened to a run; raise what holds it, or a step of it, up."""
@@ -289,7 +284,7 @@ class Conductor:
         if wished is not None and self._engine.driving:
             self._seen[run.id] = True
             self._runner.wake(run.id)
-        self._tell(run.id)
+        self._observers.tell(run.id)
         return wished or await self.get(run.id, owner=owner)
 
     async def list(self, **given: Any) -> list[PipelineRun]:

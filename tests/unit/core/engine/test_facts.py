@@ -64,10 +64,10 @@ def told(content: bytes, mime: str | None = None) -> Facts:
     mime = mime or sniff(content[:512])
     assert mime is not None
     file = Counting(content)
-    began = time.perf_counter()
+    began = time.process_time()
     found = facts(file, len(content), mime)
     assert file.taken <= 1 << 20
-    assert time.perf_counter() - began < 5.0
+    assert time.process_time() - began < 5.0
     return found
 
 

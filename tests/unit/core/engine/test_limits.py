@@ -81,10 +81,10 @@ async def test_a_rate_is_kept_after_its_burst() -> None:
     door = Door(Limits(rate=(3, 0.3)))
     begin = time.monotonic()
     tasks = [door.knock(f"a:{number}")[1] for number in range(5)]
-    await asyncio.sleep(0.02)
+    await asyncio.sleep(0)
     assert len(door.passed) == 3
     await asyncio.gather(*tasks)
-    assert 0.18 < time.monotonic() - begin < 1.0
+    assert time.monotonic() - begin > 0.18
 
 
 async def test_what_the_provider_asks_holds_for_all_of_its_submits() -> None:
@@ -101,7 +101,7 @@ async def test_what_the_provider_asks_holds_for_all_of_its_submits() -> None:
     [
         ("0", "0.1", True),
         ("0", "100ms", True),
-        ("0", lambda: str(time.time() + 0.1), True),
+        ("0", lambda: str(time.time() + 0.5), True),
         ("0", "0m0.1s", True),
         ("5", "60", False),
         ("0", "soon", False),
@@ -120,9 +120,10 @@ async def test_headers_tell_when_nothing_is_left(
     if reset is not None:
         headers["x-reset"] = reset() if callable(reset) else str(reset)
     door.gate.observe(200, headers)
-    begin = time.monotonic()
-    await door.knock("a:x")[1]
-    assert (time.monotonic() - begin > 0.07) is pauses
+    passing = door.knock("a:x")[1]
+    await asyncio.sleep(0)
+    assert (door.passed == []) is pauses
+    assert await passing
 
 
 async def test_who_withdraws_or_is_canceled_leaves_the_gate_to_others() -> None:

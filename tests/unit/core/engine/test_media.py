@@ -36,6 +36,6 @@ def test_a_page_is_known_behind_a_comment_too(wanted: ArtifactType) -> None:
 @pytest.mark.parametrize("head", [b"<!--" * 1024, b"<!---->" * 600, b"<?xml?><list/>"])
 def test_what_never_becomes_a_drawing_is_none(head: bytes) -> None:
     """And does not take long."""
-    began = time.perf_counter()
+    began = time.process_time()
     assert sniff(head) is None
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5

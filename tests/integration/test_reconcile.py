@@ -1,6 +1,7 @@
 """Submits whose reply was lost: found again at the provider, or left unknown."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -111,6 +112,24 @@ async def test_what_a_person_found_meanwhile_stays(
         (attempt,) = await boards.attempts(generation.id)
     assert (attempt.provider_job_id, attempt.job) == ("meant", {"id": "meant"})
     assert not acme.jobs["guessed"]["polls"]
+
+
+async def test_a_job_is_found_where_the_clock_of_the_provider_is_behind(
+    lossy: Acme, open_boards: Open
+) -> None:
+    """By seconds, as clocks are: its list is asked from a little before the submit."""
+    behind = timedelta(seconds=3)
+
+    async def since(request: web.Request) -> web.StreamResponse:
+        asked_from = datetime.fromisoformat(request.query["since"])
+        new = datetime.now(UTC) - behind >= asked_from
+        return web.json_response({"jobs": list(lossy.jobs.values()) if new else []})
+
+    lossy.answers["list"] = since
+    reconcile = {**RECONCILE, "query": {"since": "${run.submitted_at}"}}
+    async with open_boards(provider={"reconcile": reconcile}) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        assert (await boards.wait(generation.id)).phase == "succeeded"
 
 
 async def test_two_matches_prove_nothing(

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from attrs import field, frozen
 
@@ -50,6 +50,9 @@ Outcome = Literal["accepted", "refused", "unsent", "ambiguous", "abandoned"]
 PHASES: tuple[Phase, ...] = get_args(Phase)
 STATUSES: tuple[Status, ...] = get_args(Status)
 FINAL_PHASES: frozenset[Phase] = frozenset({"succeeded", "failed", "canceled", "expired"})
+
+CLOCK_SKEW: Final = 5.0
+"""Seconds by which a provider's clock may be behind this one."""
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32
 
@@ -148,7 +151,7 @@ class Attempt:
         idempotency_key: Constant across replays of the attempt.
         request_digest: SHA-256 of the rendered request, hex.
         epoch: Of the process that owned the store.
-        intent_at: Unix seconds, ``run.submitted_at`` in specs.
+        intent_at: Unix seconds.
         token_hash: SHA-256 of the token in the attempt's webhook URL, hex.
         provider_job_id: The provider's id of the job, once its reply is committed.
         job: What ``submit.capture`` read from the reply: ``job`` in specs.
@@ -167,6 +170,20 @@ class Attempt:
     provider_job_id: str | None = None
     job: Any = None
     outcome: Outcome | None = None
+
+    @property
+    def run(self) -> dict[str, str]:
+        """The root ``run`` of specs, as far as every attempt has it.
+
+        ``submitted_at`` is what a provider's list of jobs is asked from, ISO 8601 in UTC: some
+        seconds before the intent, since the provider's clock may be behind this one.
+        """
+        return {
+            "id": self.generation_id,
+            "uuid": self.uuid,
+            "idempotency_key": self.idempotency_key,
+            "submitted_at": iso_time(self.intent_at - CLOCK_SKEW) or "",
+        }
 
 
 @frozen

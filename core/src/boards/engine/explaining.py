@@ -23,8 +23,7 @@ from boards.engine.rest import ProviderClient, with_query
 from boards.engine.transport import Reply, Request, Socket, Transport
 from boards.engine.wording import Wording
 from boards.errors import InvalidInputError, Problem
-from boards.events import iso_time
-from boards.generations import Cost, new_id
+from boards.generations import Attempt, Cost, new_id
 from boards.settings import Settings
 from boards.spec.compile import CompiledGenerator, CompiledSocket
 from boards.spec.model import ProviderSpec, RequestSpec
@@ -192,12 +191,7 @@ def _with_paths(given: Mapping[str, Any]) -> dict[str, Any]:
 def _run() -> dict[str, str]:
     """The values of one run, as good as any."""
     id_ = new_id()
-    return {
-        "id": id_,
-        "uuid": str(uuid.uuid4()),
-        "idempotency_key": f"{id_}-1",
-        "submitted_at": iso_time(time.time()) or "",
-    }
+    return Attempt(id_, 1, str(uuid.uuid4()), f"{id_}-1", "", 0, time.time()).run
 
 
 class _Nothing:

@@ -6,7 +6,6 @@ from attrs import define, evolve, field, frozen
 
 from boards.engine.limits import Ticket
 from boards.engine.webhooks import Addresses
-from boards.events import iso_time
 from boards.generations import Attempt, Cost, Generation
 from boards.spec.compile import CompiledGenerator
 from boards.spec.paths import ABSENT
@@ -173,12 +172,7 @@ class Flight:
         generation = self.generation
         if attempt is None:
             return {"id": generation.id}
-        run = {
-            "id": generation.id,
-            "uuid": attempt.uuid,
-            "idempotency_key": attempt.idempotency_key,
-            "submitted_at": iso_time(attempt.intent_at),
-        }
+        run: dict[str, Any] = attempt.run
         if attempt.token_hash is not None and self.addresses is not None:
             run["webhook_url"] = self.addresses.url(
                 generation.provider, generation.id, attempt.uuid

@@ -29,6 +29,7 @@ from boards.engine.transport import (
     unsilent,
 )
 from boards.errors import ProviderError, ProviderErrorKind, UnavailableError
+from boards.generations import CLOCK_SKEW
 from boards.logs import retries_to_logging
 from boards.settings import Settings
 from boards.spec.compile import CompiledGenerator
@@ -52,9 +53,6 @@ MAX_REPLY: Final = 256 * 1024 * 1024
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 """What no header can have."""
-
-_CLOCK_SKEW: Final = 5.0
-"""Seconds by which a provider's clock may be behind."""
 
 
 class UnreadableReplyError(Exception):
@@ -263,7 +261,7 @@ class ProviderClient:
         now = time.time()
         if self._token is None or now > self._token[0]:
             issuer = self.named_secret(auth.issuer) if auth.issuer is not None else None
-            claims = {"iss": issuer, "exp": int(now + auth.ttl), "nbf": int(now - _CLOCK_SKEW)}
+            claims = {"iss": issuer, "exp": int(now + auth.ttl), "nbf": int(now - CLOCK_SKEW)}
             if issuer is None:
                 del claims["iss"]
             self._token = (now + auth.ttl / 2, jwt_hs256(claims, key))

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from boards.engine.transport import Request
-from boards.events import iso_time
 from boards.spec.model import Fixture
 from boards.testing.conformance.checks import CheckTable, require
 from boards.testing.conformance.proxy import Call
@@ -59,14 +58,8 @@ async def _sent(made: Rig, generator: "CompiledGenerator", fixture: Fixture) -> 
         lambda: [one for one in calls("submit") if one.ended], f"{generator.id} was to be submitted"
     )
     attempt = (await made.boards._running.store.attempts(generation.id))[-1]
-    values = {
-        "id": generation.id,
-        "uuid": attempt.uuid,
-        "idempotency_key": attempt.idempotency_key,
-        "submitted_at": iso_time(attempt.intent_at) or "",
-    }
     (submit, *_) = calls("submit")
-    expects = [known_of(one.expect, values) for one in fixture.exchanges]
+    expects = [known_of(one.expect, attempt.run) for one in fixture.exchanges]
     expect = min(expects, key=lambda one: len([*_differences(made, _place(one), submit)]))
     if calls("upload"):  # to another address each time
         expect = {name: value for name, value in expect.items() if name not in _BODIES}

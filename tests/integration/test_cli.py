@@ -300,6 +300,10 @@ def test_a_lost_submit_waits_for_a_decision(shell: Shell, fal: FalEmulator) -> N
     assert "boards resolve" in shown["error"]["remedy"]
     assert [one["id"] for one in shell.json("generations", "--unknown")] == [shown["id"]]
     assert shell.run("resolve", shown["id"]).returncode == 2
+    alone = shell.run("resolve", shown["id"], "--abandon", "--captured", "at=x")
+    assert (alone.returncode, "--captured goes with --job" in alone.stderr) == (2, True)
+    odd = shell.run("resolve", shown["id"], "--job", "x", "--captured", "at")
+    assert (odd.returncode, "'at' is not NAME=VALUE" in odd.stderr) == (2, True)
     assert shell.json("resolve", shown["id"], "--abandon")["status"] == "failed"
     assert shell.json("generations", "--unknown") == []
 

@@ -691,6 +691,28 @@ async def test_a_job_that_nobody_can_ask_for_is_no_decision(
         assert (await boards.get(generation.id)).phase == "unknown"
 
 
+async def test_a_person_can_say_what_else_the_lost_reply_told(
+    acme: Acme, open_boards: Open
+) -> None:
+    """Where requests follow addresses of the reply, the id alone leads nowhere."""
+    acme.answers["submit"] = drop
+    acme.jobs["found"] = {"id": "found", "status": "queued", "polls": 0}
+    submit = {"path": "/jobs", "json": {}, "capture": {"id": "body.id", "at": "body.urls.get"}}
+    poll = {"url": "${job.at}", "every": "20ms"}
+    result = {"url": "${job.at}/result"}
+    async with open_boards(execution={"submit": submit, "poll": poll, "result": result}) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        assert (await ended(boards, generation)).phase == "unknown"
+        with pytest.raises(BoardsError, match="told as at") as caught:
+            await boards.resolve(generation.id, job="found")
+        assert "--captured at=VALUE" in str(caught.value.remedy)
+        captured = {"at": f"{acme.url}/v1/jobs/found"}
+        with pytest.raises(BoardsError, match="without the job's id"):
+            await boards.resolve(generation.id, captured=captured)
+        await boards.resolve(generation.id, job="found", captured=captured)
+        assert (await ended(boards, generation)).status == "succeeded"
+
+
 async def test_a_decision_hides_no_wish_to_cancel(acme: Acme, open_boards: Open) -> None:
     """It came between the look at the generation and the decision: nothing is submitted."""
     acme.answers["submit"] = drop

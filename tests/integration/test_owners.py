@@ -285,6 +285,8 @@ async def test_a_job_of_another_is_no_result(acme: Acme, open_boards: Open, auth
         his = caught.value.generation
         with pytest.raises(BoardsError, match="another generation's"):
             await bob.resolve(his.id, job="job-1")
+        with pytest.raises(BoardsError, match="Only the host"):  # it could lead to that job, too
+            await bob.resolve(his.id, job="job-8", captured={"url": f"{acme.url}/v1/jobs/job-1"})
         assert (await bob.get(his.id)).phase == "unknown"
         acme.jobs["job-9"] = {**acme.jobs["job-1"], "id": "job-9"}
         await bob.resolve(his.id, job="job-9")

@@ -195,10 +195,19 @@ class Facade:
         return self._await(lambda: self._boards.cancel(generation_id))
 
     def resolve(
-        self, generation_id: str, *, job: str | None = None, resubmit: bool = False
+        self,
+        generation_id: str,
+        *,
+        job: str | None = None,
+        captured: Mapping[str, str] | None = None,
+        resubmit: bool = False,
     ) -> "Generation":
         """Decide an ``unknown`` generation: :meth:`boards.Boards.resolve`."""
-        return self._await(lambda: self._boards.resolve(generation_id, job=job, resubmit=resubmit))
+        return self._await(
+            lambda: self._boards.resolve(
+                generation_id, job=job, captured=captured, resubmit=resubmit
+            )
+        )
 
     # Pipelines
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, overload
 
 from boards.budgets import GROUPINGS
 from boards.errors import (
+    BoardsError,
     GenerationCanceledError,
     GenerationFailedError,
     GenerationUnresolvedError,
@@ -252,13 +253,21 @@ class Facade:
         return await self._running.cancel(generation.id)
 
     async def resolve(
-        self, generation_id: str, *, job: str | None = None, resubmit: bool = False
+        self,
+        generation_id: str,
+        *,
+        job: str | None = None,
+        captured: Mapping[str, str] | None = None,
+        resubmit: bool = False,
     ) -> Generation:
         """Decide an ``unknown`` generation; without arguments it is abandoned.
 
         Args:
             generation_id: Which.
             job: The provider's id of its job, found by hand.
+            captured: What else the lost reply told, where the id alone does not lead to the job, by
+                the names that the spec captures it under: fal's ``status_url``. Only the host may
+                say that: it could lead to the job of another owner.
             resubmit: Submit once more, at the risk of paying twice.
 
         Raises:
@@ -267,7 +276,21 @@ class Facade:
             ClaimedError: The job is another generation's, whose outputs would become this one's.
         """
         generation = await self.get(generation_id)
-        return await self._running.resolve(generation, job=job, resubmit=resubmit)
+        if captured and job is None:
+            raise BoardsError(
+                "What was captured of a job is given without the job's id: nothing was decided.",
+                remedy="Give job too.",
+                generation_id=generation.id,
+            )
+        if captured and self.scope:
+            raise BoardsError(
+                "Only the host may say more of a job than its id: nothing was decided.",
+                remedy="Give the id alone, or ask whoever runs the host.",
+                generation_id=generation.id,
+            )
+        return await self._running.resolve(
+            generation, job=job, captured=captured, resubmit=resubmit
+        )
 
     # Pipelines
 

@@ -263,10 +263,23 @@ def _fact(value: Any) -> str:
 @command()
 @_id
 @click.option("--job", metavar="JOB_ID", help="The provider has it: this is its id there.")
+@click.option(
+    "--captured",
+    "captures",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="With --job: what else the lost reply told of the job, where the id alone does not lead "
+    "to it. May be repeated.",
+)
 @click.option("--resubmit", is_flag=True, help="Submit once more, at the risk of paying twice.")
 @click.option("--abandon", is_flag=True, help="Give it up.")
 def resolve(
-    session: Session, generation_id: str, job: str | None, resubmit: bool, abandon: bool
+    session: Session,
+    generation_id: str,
+    job: str | None,
+    captures: tuple[str, ...],
+    resubmit: bool,
+    abandon: bool,
 ) -> None:
     """Decide a generation whose submit was lost.
 
@@ -274,8 +287,11 @@ def resolve(
     """
     if (job is not None) + resubmit + abandon != 1:
         raise click.UsageError("Decide for one: --job JOB_ID, --resubmit or --abandon.")
+    if captures and job is None:
+        raise click.UsageError("--captured goes with --job JOB_ID.")
+    captured = dict(_capture(one) for one in captures)
     session.require_database(generation_id)
-    one = session.run(_resolve(session, generation_id, job, resubmit))
+    one = session.run(_resolve(session, generation_id, job, captured, resubmit))
     out = session.out
     if out.json:
         out.value(as_json(one))
@@ -286,7 +302,18 @@ def resolve(
 
 
 async def _resolve(
-    session: Session, generation_id: str, job: str | None, resubmit: bool
+    session: Session,
+    generation_id: str,
+    job: str | None,
+    captured: dict[str, str],
+    resubmit: bool,
 ) -> Generation:
     async with session.opened() as boards:
-        return await boards.resolve(generation_id, job=job, resubmit=resubmit)
+        return await boards.resolve(generation_id, job=job, captured=captured, resubmit=resubmit)
+
+
+def _capture(given: str) -> tuple[str, str]:
+    name, separator, value = given.partition("=")
+    if not (name and separator):
+        raise click.BadParameter(f"{given!r} is not NAME=VALUE.", param_hint="'--captured'")
+    return name, value

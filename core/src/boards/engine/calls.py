@@ -223,7 +223,7 @@ def _told_job(compiled: "CompiledGenerator", attempt: Attempt, heard: Heard) -> 
     job: Any = {name: value for name, value in kept.items() if value is not ABSENT}
     if not captures:
         job = heard.reply["body"]
-    if not job or not compiled.job_suffices(job):
+    if not job or compiled.job_lacks(job):
         return None
     return accepted_as(attempt, job, tuple(kept))
 

@@ -1,7 +1,8 @@
 """Decisions about submits whose answer was lost, by a person, when nobody else can tell."""
 
 import time
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 
@@ -28,6 +29,7 @@ async def resolve(
     generation: Generation,
     *,
     job: str | None,
+    captured: Mapping[str, str],
     resubmit: bool,
 ) -> Generation:
     """Decide what became of an ``unknown`` generation, when nobody else can tell.
@@ -39,10 +41,12 @@ async def resolve(
         following: Has it driven.
         generation: In phase ``unknown``.
         job: The provider's id of the job, found by hand: it is polled from now on.
+        captured: What else the submit's reply would have told of it, by the names that the spec
+            has for it.
         resubmit: Submit once more; a job that did start is paid for twice.
 
     Raises:
-        BoardsError: It is not unknown, or not any more; or the id alone does not lead to the
+        BoardsError: It is not unknown, or not any more; or what was given does not lead to the
             job.
         ClaimedError: The job is another generation's.
     """
@@ -64,7 +68,7 @@ async def resolve(
         await _look_again(machine, following, generation.id)
         raise _decided(generation, _ANSWERED)
     if job is not None:
-        decided = await _found(machine, flight, job)
+        decided = await _found(machine, flight, job, captured)
     elif resubmit:
         decided = await machine.commit(
             flight, "queued", resolved("resubmit"), fenced=False, due_at=time.time()
@@ -78,7 +82,9 @@ async def resolve(
     return flight.generation
 
 
-async def _found(machine: "Machine", flight: "Flight", job: str) -> bool:
+async def _found(
+    machine: "Machine", flight: "Flight", job: str, captured: Mapping[str, str]
+) -> bool:
     """Go on with a job of the provider, by its id; False where somebody decided meanwhile."""
     attempt = flight.attempt
     if attempt is None or flight.compiled.run.synchronous or not job.strip():
@@ -87,11 +93,13 @@ async def _found(machine: "Machine", flight: "Flight", job: str) -> bool:
             remedy=_OTHERWISE,
             generation_id=flight.generation.id,
         )
-    attempt = evolve(attempt, outcome="accepted", provider_job_id=job, job={"id": job})
-    if not flight.compiled.job_suffices(attempt.job):
+    told = {**_nested(captured), "id": job}
+    attempt = evolve(attempt, outcome="accepted", provider_job_id=job, job=told)
+    if lacking := flight.compiled.job_lacks(told):
         raise BoardsError(
-            "The id alone does not lead to the job: the spec needs more of the reply.",
-            remedy=_OTHERWISE,
+            f"The id {job!r} alone does not lead to the job: the spec's requests also need what "
+            f"the lost reply told as {', '.join(lacking)}.",
+            remedy=f"If you know that, give --captured {lacking[0]}=VALUE too. {_OTHERWISE}",
             generation_id=flight.generation.id,
         )
     now = time.time()
@@ -99,6 +107,20 @@ async def _found(machine: "Machine", flight: "Flight", job: str) -> bool:
         flight, "waiting", resolved("job", attempt), attempt=attempt, fenced=False, claims=True,
         provider_job_id=job, submitted_at=now, due_at=now,
     )  # fmt: skip
+
+
+def _nested(captured: Mapping[str, str]) -> dict[str, Any]:
+    """``{"urls.get": "https://..."}`` as the reply had it."""
+    told: dict[str, Any] = {}
+    for name, value in captured.items():
+        *above, last = name.split(".")
+        inside = told
+        for key in above:
+            if not isinstance(inside.get(key), dict):
+                inside[key] = {}
+            inside = inside[key]
+        inside[last] = value
+    return told
 
 
 async def _abandoned(machine: "Machine", flight: "Flight") -> bool:

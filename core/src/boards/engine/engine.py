@@ -278,10 +278,22 @@ class Engine:
             let_go()
 
     async def resolve(
-        self, generation: Generation, *, job: str | None, resubmit: bool
+        self,
+        generation: Generation,
+        *,
+        job: str | None,
+        captured: Mapping[str, str] | None = None,
+        resubmit: bool,
     ) -> Generation:
         """Decide what became of an ``unknown`` generation: see :func:`deciding.resolve`."""
-        return await resolve(self.machine, self._following, generation, job=job, resubmit=resubmit)
+        return await resolve(
+            self.machine,
+            self._following,
+            generation,
+            job=job,
+            captured=captured or {},
+            resubmit=resubmit,
+        )
 
     async def receive_webhook(
         self, provider: str, headers: Mapping[str, str], body: bytes, token: str

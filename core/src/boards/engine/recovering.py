@@ -170,5 +170,5 @@ async def _unclaimed(machine: "Machine", flight: "Flight") -> list[dict[str, Any
     ids = {identified(job, tuple(job), own): job for job in jobs}
     claimed = await machine.store.claimed(provider, list(ids))
     return [
-        job for id_, job in ids.items() if id_ not in claimed and flight.compiled.job_suffices(job)
+        job for id_, job in ids.items() if id_ not in claimed and not flight.compiled.job_lacks(job)
     ]

@@ -481,7 +481,7 @@ async def _accepted(
         return await _kept(machine, flight, attempt, reply)
     captures = chosen.captures if chosen is not None else ()
     job: Any = chosen.capture(reply) if chosen is not None and captures else reply["body"]
-    if job is None or not compiled.job_suffices(job):
+    if job is None or compiled.job_lacks(job):
         return await lost(
             machine, flight, attempt, "the provider accepted it without telling the job's id"
         )

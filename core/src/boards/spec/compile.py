@@ -179,7 +179,7 @@ class CompiledGenerator:
         self.charged = compile_cost(spec.cost)
         self.looks_back = provider.adapter is not None or _mentions((run, headers), "prev")
         self._needs = [
-            compile_token(evolve(token, optional=True))
+            (".".join(token.steps), compile_token(evolve(token, optional=True)))
             for request in (run.poll, run.stream, run.result)
             for token in tokens_of(request)
             if token.root == "job"
@@ -197,13 +197,18 @@ class CompiledGenerator:
         """Whether its jobs are heard of without asking."""
         return self.stream is not None or self.websocket is not None
 
-    def job_suffices(self, job: Any) -> bool:
-        """Whether what a submit told is enough to ask for the job."""
+    def job_lacks(self, job: Any) -> list[str]:
+        """What a submit would have to tell besides, as ``job`` has it, to ask for the job."""
         scope = {"job": job, "prev": job}
-        try:
-            return all(look_up(scope) is not ABSENT for look_up in self._needs)
-        except RenderError:  # an id that |int cannot read, say
-            return False
+        lacking: dict[str, None] = {}
+        for name, look_up in self._needs:
+            try:
+                found = look_up(scope) is not ABSENT
+            except RenderError:  # an id that |int cannot read, say
+                found = False
+            if not found:
+                lacking[name] = None
+        return [*lacking]
 
     def with_lets(self, scope: Mapping[str, Any]) -> dict[str, Any]:
         """The scope of a request, its ``let`` derived in order."""

@@ -100,9 +100,12 @@ def test_what_is_enough_to_ask_for_a_job() -> None:
         'submit: {path: /x}\npoll: {path: "/j/${job.id}", query: {a: "${job.a?}"}}\n'
         'result: {url: "${job.urls.get}", headers: {X: "${input.n}"}}\n' + EXTRACT
     )
-    assert one.job_suffices({"id": 1, "urls": {"get": "u"}})
-    for job in ({"id": 1}, {"id": 1, "urls": {}}, {"urls": {"get": "u"}}, {}, None, "text"):
-        assert not one.job_suffices(job)
+    assert one.job_lacks({"id": 1, "urls": {"get": "u"}}) == []
+    for job in ({"id": 1}, {"id": 1, "urls": {}}):
+        assert one.job_lacks(job) == ["urls.get"]
+    assert one.job_lacks({"urls": {"get": "u"}}) == ["id"]
+    for nothing in ({}, None, "text"):
+        assert one.job_lacks(nothing) == ["id", "urls.get"]
 
 
 def test_conflicts_are_recognised() -> None:

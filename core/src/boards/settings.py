@@ -25,6 +25,8 @@ _PART: Final = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _ADDRESS: Final = re.compile(
     r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?|[0-9A-Fa-f:.]+/[0-9]{1,3}"
 )
+_CREDENTIALS: Final = re.compile(r"//[^/\s]*@")
+"""Of an address: a message about it does not repeat a password."""
 _WEB_ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+(/[A-Za-z0-9._~/-]*)?")
 _FLAGS: Final = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
@@ -210,8 +212,9 @@ def _read(read: Callable[[Any], Any], value: Any, name: str, origin: str) -> Any
     try:
         return read(value)
     except (ValueError, TypeError) as error:
+        shown = _CREDENTIALS.sub("//***@", repr(value))
         raise SettingsError(
-            f"{name} is {value!r} in {origin}: expected {error}.",
+            f"{name} is {shown} in {origin}: expected {error}.",
             remedy=f"Change {name}, or leave it out for the default.",
         ) from error
 

@@ -156,6 +156,13 @@ def test_a_list_that_is_none_is_told_with_what_is_allowed(
     assert f"{name} is {wrong!r} in an argument: expected {expected}" in str(caught.value)
 
 
+def test_a_password_in_an_address_is_not_shown() -> None:
+    """An address with one is refused, and what is refused is told."""
+    with pytest.raises(SettingsError, match=r"https://\*\*\*@boards\.example/w") as caught:
+        of({"BOARDS_WEBHOOK_URL": "https://me:hush@boards.example/w"})
+    assert "hush" not in str(caught.value)
+
+
 def test_secrets_are_not_shown() -> None:
     """The environment is in no repr; an empty secret is none."""
     settings = of({"FAL_KEY": "hunter2", "EMPTY": " "})

@@ -308,6 +308,35 @@ def test_a_lost_submit_waits_for_a_decision(shell: Shell, fal: FalEmulator) -> N
     assert shell.json("generations", "--unknown") == []
 
 
+def test_an_operator_decides_for_an_owner(shell: Shell, fal: FalEmulator) -> None:
+    """What is lost is told by the worker, listed with --owner, and found by its request at fal."""
+    fal.knobs = Knobs(lose_replies_every=1, queue_seconds=0, run_seconds=0)
+    with Boards(home=shell.path / "home", environment=shell.environment) as boards:
+        view = boards.as_owner(Identity("alice", tenant="acme"))
+        lost = view.wait(view.submit("fal/flux-dev", prompt="x").id)
+    owner = ("--owner", "acme/alice")
+    assert shell.json("generations", "--unknown") == []
+    assert [one["id"] for one in shell.json("generations", "--unknown", *owner)] == [lost.id]
+    worker = shell.start("work")
+    try:
+        assert worker.stderr is not None
+        told = [worker.stderr.readline() for _ in range(2)]
+    finally:
+        worker.kill()
+        worker.communicate()
+    assert told[1] == "1 wait for a decision: boards generations --unknown --owner acme/alice\n"
+    (request,) = fal.submissions
+    at = f"{fal.base_url}/queue/fal-ai/flux/requests/{request}"
+    urls = ("--captured", f"status_url={at}/status", "--captured", f"response_url={at}")
+    assert shell.run("resolve", lost.id, "--job", request, *urls).returncode == 2
+    shell.json("resolve", lost.id, "--job", request, *urls, *owner)
+    assert shell.json("wait", lost.id, *owner)["status"] == "succeeded"
+    assert shell.json("events", lost.id, *owner)[-1]["type"] == "succeeded"
+    wrong = shell.run("generations", "--owner", "acme/a b")
+    assert (wrong.returncode, "percent-encoded" in wrong.stderr) == (2, True)
+    assert shell.run("generations", "--prune", *owner).returncode == 2
+
+
 def test_a_home_that_cannot_be_used_is_told(shell: Shell) -> None:
     """A database of a newer version; exit code 3."""
     shell.json("generate", "fal/flux-dev", "prompt=x")

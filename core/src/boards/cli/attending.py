@@ -4,10 +4,10 @@ import asyncio
 import signal
 import sys
 
-from boards.boards import Boards
 from boards.cli.display import Display
 from boards.cli.exits import Exit
 from boards.cli.interrupts import Interrupted, Interrupts, ask
+from boards.facade import Facade
 from boards.generations import Generation
 
 __all__ = ["accepted", "attend", "exit_of_signal", "follow"]
@@ -15,7 +15,7 @@ __all__ = ["accepted", "attend", "exit_of_signal", "follow"]
 _ACCEPTED = frozenset({"submitted", "retrying", "fetching"})
 
 
-async def follow(boards: Boards, generation_id: str, display: Display) -> Generation:
+async def follow(boards: Facade, generation_id: str, display: Display) -> Generation:
     """Show what happens to a generation until it ends.
 
     Raises:
@@ -37,7 +37,7 @@ async def follow(boards: Boards, generation_id: str, display: Display) -> Genera
         await asyncio.gather(watching, return_exceptions=True)
 
 
-async def accepted(boards: Boards, generation_id: str, display: Display) -> Generation:
+async def accepted(boards: Facade, generation_id: str, display: Display) -> Generation:
     """Show what happens until the provider accepted the job, or cannot for now."""
 
     async def watch() -> None:
@@ -60,7 +60,7 @@ async def accepted(boards: Boards, generation_id: str, display: Display) -> Gene
 
 
 async def attend(
-    boards: Boards, generation: Generation, display: Display, *, until_accepted: bool = False
+    boards: Facade, generation: Generation, display: Display, *, until_accepted: bool = False
 ) -> Generation:
     """Follow a generation; Ctrl-C asks once whether to cancel it at the provider too.
 
@@ -100,7 +100,7 @@ async def _interrupted(
 
 
 async def _offer_cancel(
-    boards: Boards,
+    boards: Facade,
     generation_id: str,
     display: Display,
     interrupts: Interrupts,

@@ -12,7 +12,7 @@ from boards.cli.display import display_for
 from boards.cli.exits import Exit, exit_of, exit_of_error
 from boards.cli.interrupts import Interrupted
 from boards.cli.results import bring_out, report
-from boards.cli.session import Session, command
+from boards.cli.session import Session, command, of_an_owner
 from boards.errors import (
     BoardsError,
     InvalidInputError,
@@ -21,6 +21,7 @@ from boards.errors import (
     StorageError,
     UnavailableError,
 )
+from boards.facade import Facade
 from boards.generations import Generation
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ async def _inputs(
 
 
 @command()
+@of_an_owner
 @click.argument("generation_id", metavar="ID", shell_complete=complete_generation)
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
@@ -152,14 +154,14 @@ def wait(session: Session, generation_id: str, out: Path | None) -> int:
 
 
 async def _wait(session: Session, generation_id: str, directory: Path | None) -> int:
-    async with session.opened() as boards:
+    async with session.viewed() as boards:
         generation = await boards.get(generation_id)
         return await _attend(session, boards, generation, directory)
 
 
 async def _attend(
     session: Session,
-    boards: Boards,
+    boards: Facade,
     generation: Generation,
     directory: Path | None,
     *,

@@ -13,7 +13,7 @@ from boards.cli.exits import Exit, exit_of_error
 from boards.cli.interrupts import Interrupted
 from boards.cli.output import Output, ago, plain, seconds, size
 from boards.cli.results import as_json, cost, report
-from boards.cli.session import Session, command
+from boards.cli.session import Session, command, of_an_owner
 from boards.cli.times import duration
 from boards.errors import BoardsError
 from boards.generations import Generation, Status
@@ -27,6 +27,7 @@ _id = click.argument("generation_id", metavar="ID", shell_complete=complete_gene
 
 
 @command()
+@of_an_owner
 @click.option("--status", type=click.Choice(get_args(Status)), help="Only those.")
 @click.option("--unknown", is_flag=True, help="Only those that wait for a decision.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, metavar="N")
@@ -59,7 +60,7 @@ def generations(
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
     }
     if prune:
-        if given & {"status", "unknown", "limit"}:
+        if given & {"status", "unknown", "limit"} or session.identity is not None:
             raise click.UsageError("--prune goes with --older-than, --keep and --dry-run alone.")
         _prune(session, older_than, keep, dry_run)
         return
@@ -96,7 +97,7 @@ def _prune(session: Session, older_than: timedelta, keep: int, dry_run: bool) ->
 async def _list(
     session: Session, status: Status | None, unknown: bool, limit: int
 ) -> list[Generation]:
-    async with session.opened(drive=False) as boards:
+    async with session.viewed(drive=False) as boards:
         return await boards.list(
             statuses=(status,) if status else (),
             phases=("unknown",) if unknown else (),
@@ -129,6 +130,7 @@ def _state(one: Generation) -> str:
 
 
 @command()
+@of_an_owner
 @_id
 def status(session: Session, generation_id: str) -> None:
     """Show a generation."""
@@ -177,11 +179,12 @@ def _text(value: Any) -> str:
 
 
 async def _get(session: Session, generation_id: str) -> Generation:
-    async with session.opened(drive=False) as boards:
+    async with session.viewed(drive=False) as boards:
         return await boards.get(generation_id)
 
 
 @command()
+@of_an_owner
 @_id
 def cancel(session: Session, generation_id: str) -> int:
     """Cancel a generation, here and at the provider.
@@ -194,7 +197,7 @@ def cancel(session: Session, generation_id: str) -> int:
 
 async def _cancel(session: Session, generation_id: str) -> int:
     out = session.out
-    async with session.opened() as boards:
+    async with session.viewed() as boards:
         one = await boards.cancel(generation_id)
         if not one.final and one.phase != "unknown":
             try:
@@ -223,6 +226,7 @@ _ENDED = {"succeeded": "succeeded", "failed": "failed", "expired": "expired"}
 
 
 @command()
+@of_an_owner
 @_id
 @click.option("--after", type=int, default=0, metavar="N", help="Only events after this one.")
 @click.option("--follow", "-f", is_flag=True, help="Go on until it ends; JSON is one line each.")
@@ -235,7 +239,7 @@ def events(session: Session, generation_id: str, after: int, follow: bool) -> No
 async def _events(session: Session, generation_id: str, after: int, follow: bool) -> None:
     out = session.out
     kept: list[dict[str, Any]] = []
-    async with session.opened(drive=False) as boards:
+    async with session.viewed(drive=False) as boards:
         async for event in boards.events(generation_id, after=after, follow=follow):
             if out.json and not follow:
                 kept.append(event.as_dict())
@@ -261,6 +265,7 @@ def _fact(value: Any) -> str:
 
 
 @command()
+@of_an_owner
 @_id
 @click.option("--job", metavar="JOB_ID", help="The provider has it: this is its id there.")
 @click.option(
@@ -309,7 +314,13 @@ async def _resolve(
     resubmit: bool,
 ) -> Generation:
     async with session.opened() as boards:
-        return await boards.resolve(generation_id, job=job, captured=captured, resubmit=resubmit)
+        if session.identity is None:
+            return await boards.resolve(
+                generation_id, job=job, captured=captured, resubmit=resubmit
+            )
+        # An operator decides for an owner, and may say what the owner may not.
+        one = await (await boards.as_owner(session.identity)).get(generation_id)
+        return await boards._running.resolve(one, job=job, captured=captured, resubmit=resubmit)
 
 
 def _capture(given: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ import click
 
 from boards.cli.complete import complete_generation
 from boards.cli.output import Output, plain
-from boards.cli.session import Session, command
+from boards.cli.session import Session, command, of_an_owner
 
 if TYPE_CHECKING:
     from boards.lineage import Lineage, Link
@@ -16,6 +16,7 @@ __all__ = ["lineage"]
 
 
 @command()
+@of_an_owner
 @click.argument("id_", metavar="ID", shell_complete=complete_generation)
 @click.option(
     "--limit", type=click.IntRange(1), default=100, show_default=True, metavar="N",
@@ -46,7 +47,7 @@ def lineage(session: Session, id_: str, limit: int) -> None:
 
 
 async def _found(session: Session, id_: str, limit: int) -> "Lineage":
-    async with session.opened(drive=False) as boards:
+    async with session.viewed(drive=False) as boards:
         return await boards.lineage(id_, limit=limit)
 
 

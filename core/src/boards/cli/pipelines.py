@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from boards.boards import Boards
 from boards.cli.attending import exit_of_signal
 from boards.cli.display import Display, display_for
 from boards.cli.exits import Exit, exit_of_error
@@ -17,8 +16,9 @@ from boards.cli.failures import told, write
 from boards.cli.interrupts import Interrupted, Interrupts, ask
 from boards.cli.output import Output, ago, plain, seconds
 from boards.cli.results import bring_out
-from boards.cli.session import Session, command
+from boards.cli.session import Session, command, of_an_owner
 from boards.errors import BoardsError, PipelineError, StorageError
+from boards.facade import Facade
 from boards.generations import Status
 from boards.runs import PipelineRun, StepRun
 
@@ -102,6 +102,7 @@ async def _run(
 
 
 @command()
+@of_an_owner
 @click.argument("run_id", metavar="[ID]", required=False)
 @click.option("--status", type=click.Choice(get_args(Status)), help="Only those.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, metavar="N")
@@ -145,7 +146,7 @@ def _list(session: Session, status: Status | None, limit: int) -> int:
 
 
 async def _found(session: Session, status: Status | None, limit: int) -> list[PipelineRun]:
-    async with session.opened(drive=False) as boards:
+    async with session.viewed(drive=False) as boards:
         found = await boards.runs(statuses=(status,) if status else (), limit=limit)
         # As JSON each tells what it made, cost and waits for, which its generations know.
         return [await boards.get_run(one.id) for one in found] if session.json else found
@@ -167,7 +168,7 @@ def _row(one: PipelineRun) -> list[str]:
 async def _one(
     session: Session, run_id: str, wait: bool, cancel: bool, directory: Path | None
 ) -> int:
-    async with session.opened(drive=wait or cancel) as boards:
+    async with session.viewed(drive=wait or cancel) as boards:
         found = await boards.get_run(run_id)
         if cancel:
             found = await boards.cancel_run(found.id)
@@ -240,7 +241,7 @@ def _tree(one: PipelineRun) -> list[tuple[str, StepRun]]:
 
 async def _attend(
     session: Session,
-    boards: Boards,
+    boards: Facade,
     started: PipelineRun,
     directory: Path | None,
     *,
@@ -279,7 +280,7 @@ async def _attend(
     return Exit.OK if one.status == ("canceled" if canceling else "succeeded") else Exit.FAILED
 
 
-async def _copied(boards: Boards, one: PipelineRun, directory: Path | None) -> dict[str, Path]:
+async def _copied(boards: Facade, one: PipelineRun, directory: Path | None) -> dict[str, Path]:
     copies: dict[str, Path] = {}
     try:
         for name in one.outputs if directory is not None else ():
@@ -294,7 +295,7 @@ async def _copied(boards: Boards, one: PipelineRun, directory: Path | None) -> d
     return copies
 
 
-async def _followed(boards: Boards, started: PipelineRun, display: Display) -> None:
+async def _followed(boards: Facade, started: PipelineRun, display: Display) -> None:
     """Show what happens to a run until it ends; Ctrl-C asks once whether to cancel it.
 
     Raises:
@@ -332,7 +333,7 @@ async def _interrupted(work: "asyncio.Task[Any]", interrupts: Interrupts) -> int
         signaled.cancel()
 
 
-async def _follow(boards: Boards, started: PipelineRun, display: Display) -> None:
+async def _follow(boards: Facade, started: PipelineRun, display: Display) -> None:
     begun: dict[str, asyncio.Task[None]] = {}
     told: set[str] = set()
 

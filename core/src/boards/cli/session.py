@@ -9,12 +9,14 @@ from typing import Any, TextIO, TypeVar, cast
 import click
 from attrs import define, field
 
+from boards.auth import Identity
 from boards.boards import Boards
 from boards.cli.output import Output
 from boards.errors import NotFoundError
+from boards.facade import Facade
 from boards.settings import Settings, load
 
-__all__ = ["Session", "alone_on_stdout", "command", "global_options"]
+__all__ = ["Session", "alone_on_stdout", "command", "global_options", "of_an_owner"]
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -28,11 +30,13 @@ class Session:
         json: ``--json``, before or after the command.
         strict: ``--strict``.
         home: ``--home``.
+        identity: ``--owner``: whose things a command is about; None for the host's own.
     """
 
     json: bool = False
     strict: bool = False
     home: str | None = None
+    identity: Identity | None = None
     _stdout: TextIO = field(factory=lambda: sys.stdout, init=False)
     _stderr: TextIO = field(factory=lambda: sys.stderr, init=False)
 
@@ -51,6 +55,12 @@ class Session:
         """The facade, open."""
         async with self.boards(drive=drive, **more) as boards:
             yield boards
+
+    @contextlib.asynccontextmanager
+    async def viewed(self, *, drive: bool = True) -> AsyncIterator[Facade]:
+        """The facade, open, as ``--owner`` sees it: for commands :func:`of_an_owner`."""
+        async with self.opened(drive=drive) as boards:
+            yield boards if self.identity is None else await boards.as_owner(self.identity)
 
     @contextlib.asynccontextmanager
     async def asking(self) -> AsyncIterator[Boards]:
@@ -122,6 +132,26 @@ def global_options(function: F) -> F:
     ):  # fmt: skip
         function = option(function)
     return function
+
+
+def _identity(context: click.Context, _: click.Parameter, value: str | None) -> None:
+    if value is None:
+        return
+    try:
+        found = Identity.of_scope(value) if "/" in value else Identity(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}, as boards costs --by owner shows it.") from error
+    if not found.scope:
+        raise click.BadParameter("it is empty: leave it out for what is the host's own.")
+    context.ensure_object(Session).identity = found
+
+
+def of_an_owner(function: F) -> F:
+    """Add ``--owner`` to a command that opens :meth:`Session.viewed`."""
+    return click.option(
+        "--owner", metavar="[TENANT/]OWNER", expose_value=False, callback=_identity,
+        help="Of an owner, where the host has many; of nobody's otherwise.",
+    )(function)  # fmt: skip
 
 
 def alone_on_stdout(function: F) -> F:

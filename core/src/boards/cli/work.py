@@ -1,11 +1,17 @@
 """``boards work``: drive what others submit."""
 
+import shlex
 import signal
+from collections import Counter
+from typing import Final
 
 from boards.cli.interrupts import Interrupts
 from boards.cli.session import Session, command
 
 __all__ = ["work"]
+
+_SHOWN: Final = 10
+"""Owners who are named, with what waits for a decision."""
 
 
 @command()
@@ -23,16 +29,18 @@ async def _work(session: Session) -> None:
     async with session.opened() as boards:
         with Interrupts() as interrupts:
             # Of all owners: a listing has those of one.
-            unfinished = mine = theirs = 0
+            unfinished, undecided = 0, Counter[str]()
             async for one in boards._running.store.live():  # the same package
-                unfinished += one.phase != "unknown"
-                mine += one.phase == "unknown" and not one.owner
-                theirs += one.phase == "unknown" and bool(one.owner)
+                if one.phase == "unknown":
+                    undecided[one.owner] += 1
+                else:
+                    unfinished += 1
             out.note(f"Driving the generations of {boards.settings.home}: {unfinished} unfinished.")
-            if mine:
-                out.note(f"{mine} wait for a decision: boards generations --unknown")
-            if theirs:
-                out.note(f"{theirs} of other owners wait for a decision of theirs.")
+            for owner, count in undecided.most_common(_SHOWN):
+                whose = f" --owner {shlex.quote(owner)}" if owner else ""
+                out.note(f"{count} wait for a decision: boards generations --unknown{whose}")
+            if len(undecided) > _SHOWN:
+                out.note(f"So do some of {len(undecided) - _SHOWN} more owners.")
             number = await interrupts.next()
             name = signal.Signals(number).name
             out.note(f"{name}: leaving; what is unfinished goes on when Boards runs again.")

@@ -167,6 +167,34 @@ async def test_what_is_driven_here_is_not_read_whenever_others_write(
             one.cancel()
 
 
+async def test_only_what_happened_is_read_for_those_who_wait(
+    acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands may be waited for in a process that does not drive, while another one works."""
+    async with open_boards() as worker, open_boards(drive=False) as other:
+        worker._running.client("acme").gate.pause(60)
+        some = [await other.submit("draw", prompt="a cat") for _ in range(50)]
+        waits = [asyncio.create_task(other.wait(one.id)) for one in some]
+        store, reads = other._running.store, 0
+        get = store.get
+        await until(lambda: len(other._running._observers.asking(())) == 50)
+
+        async def counted(*given: Any, **more: Any) -> Generation | None:
+            nonlocal reads
+            reads += 1
+            return await get(*given, **more)
+
+        await worker.cancel(some[0].id)
+        assert (await asyncio.wait_for(waits[0], 5)).phase == "canceled"
+        monkeypatch.setattr(store, "get", counted)
+        for number in (1, 2):
+            await worker.cancel(some[number].id)
+            assert (await asyncio.wait_for(waits[number], 5)).phase == "canceled"
+        assert reads < 90  # all of them at most once, not whenever something is written
+        for one in waits:
+            one.cancel()
+
+
 async def test_what_is_held_up_is_looked_at_now_and_then_whatever_others_write(
     acme: Acme, open_boards: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -32,6 +32,9 @@ _CONTEND: Final = 1.0
 """Seconds between tries to become the owner."""
 _DUE: Final = 1000
 """Generations that are asked for at once, at first, when others wrote."""
+_LOOK_AT_ALL: Final = 5.0
+"""Seconds between looks at everything that somebody here waits for: what was pruned elsewhere tells
+no event."""
 _LONGEST: Final = 3600.0
 """Seconds that the engine lets pass between two looks at the most: what the database has beyond
 that was written while the clock was ahead."""
@@ -66,6 +69,8 @@ class Following:
         self._task: asyncio.Task[None] | None = None
         self._wants_to_drive = False
         self._taken_up = False
+        self._last_event: int | None = None
+        self._look_at_all = 0.0
         self.driving = False
 
     async def start(self, *, drive: bool) -> None:
@@ -142,14 +147,21 @@ class Following:
         if self.driving:
             for generation in await self._due():
                 await self._take_note(generation, self._machine.flights.get(generation.id))
+        moved, last = await self._store.happened_since(self._last_event)
         driven = self._machine.flights if self.driving else ()
-        for generation_id in self._observers.asking(driven):
+        asked = self._observers.asking(driven)  # afterwards: who comes now reads it anew
+        if time.monotonic() >= self._look_at_all:
+            self._look_at_all = time.monotonic() + _LOOK_AT_ALL
+        else:
+            asked &= moved  # thousands may wait here
+        for generation_id in asked:
             existed = generation_id not in self._creating
             found = await self._store.get(generation_id)
             if found is not None:
                 self._observers.committed(found, ())
             elif existed:
                 self._observers.gone(generation_id)
+        self._last_event = last  # now that all was told: a store that fails is asked again
         await self._tell()
 
     async def _take_note(self, generation: "Generation", flight: "Flight | None") -> None:

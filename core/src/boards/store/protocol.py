@@ -205,6 +205,13 @@ class Store(Protocol):
     ) -> builtins.list[Event]:
         """A generation's events after one, in order; those of one owner's, as in attempts."""
 
+    async def happened_since(self, after: int | None) -> tuple[set[str], int]:
+        """The generations that have events after one, and the id of the last event of all.
+
+        Cheap, however many generations there are: asked whenever another process wrote. None asks
+        for the last event alone.
+        """
+
     async def has_file(self, key: str, *, owner: str) -> bool:
         """Whether a generation or a run of a pipeline of this owner has a file of the storage.
 

@@ -330,6 +330,18 @@ class SQLiteStore:
         )
         return [event_of(generation_id, row) for row in rows]
 
+    async def happened_since(self, after: int | None) -> tuple[set[str], int]:
+        """The generations that have events after one, and the id of the last event of all."""
+        if after is None:
+            ((last,),) = await self._rows("SELECT max(id) FROM events", ())
+            return set(), last or 0
+        rows = await self._rows(
+            "SELECT g.id, e.id FROM events e JOIN generations g ON g.seq = e.generation"
+            " WHERE e.id > ? ORDER BY e.id",
+            (after,),
+        )
+        return {id_ for id_, _ in rows}, rows[-1][1] if rows else after
+
     async def has_file(self, key: str, *, owner: str) -> bool:
         """Whether a generation or a run of this owner has a file: see the protocol.
 

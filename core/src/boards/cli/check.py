@@ -16,6 +16,7 @@ from boards.errors import BoardsError, Problem, SpecError
 if TYPE_CHECKING:
     from boards.registry import Registry
     from boards.spec.model import ProviderSpec
+    from boards.spec.places import Document
 
 __all__ = ["as_json", "check", "find_mistakes", "tell_mistakes", "yaml_files"]
 
@@ -26,8 +27,9 @@ def check(session: Session, paths: tuple[Path, ...]) -> int:
     """Check files of the generator language, and tell all mistakes at once.
 
     A directory stands for the YAML files in it. A file with `pipeline:` is a pipeline, all others
-    define providers and generators; a file of Python is run for what it defines. A provider that
-    a file does not define is taken from another of the files, or from what is installed.
+    define providers and generators; a file of Python is run for what it defines, pipelines too.
+    A provider that a file does not define is taken from another of the files, or from what is
+    installed.
     """
     return tell_mistakes(session, yaml_files(paths))
 
@@ -83,29 +85,30 @@ def find_mistakes(session: Session, paths: list[Path]) -> tuple[list[Problem], l
 
     problems = Problems()
     unreadable: list[Problem] = []
-    documents, pipelines = [], []
+    documents: list[Document] = []
+    pipelines: list[Document] = []
     with _without_collections():
         for path in paths:
             if path.suffix == ".py":
-                documents += python_files.documents(path, problems)
+                for document in python_files.documents(path, problems):
+                    (pipelines if is_pipeline(document) else documents).append(document)
                 continue
             try:
-                document = yaml.parse(yaml.load(path), str(path), problems)
+                parsed = yaml.parse(yaml.load(path), str(path), problems)
             except SpecError as error:
                 told = error.message.removeprefix(f"{path} ")
                 unreadable += error.problems or (Problem(str(path), f"error: {told}"),)
                 continue
-            if document is not None and is_pipeline(document):
-                pipelines.append(document)
-            elif document is not None:
-                take_switches(document.root)  # a host's file may merely disable a generator
-                documents.append(document)
+            if parsed is not None and is_pipeline(parsed):
+                pipelines.append(parsed)
+            elif parsed is not None:
+                take_switches(parsed.root)  # a host's file may merely disable a generator
+                documents.append(parsed)
         files = check_documents(documents, problems, _Installed(session))
         if pipelines:
-            defined = frozenset(
-                name for file in files for one in file.generators for name in (one.id, one.name)
-            )
-            look_up = installed(session.boards(drive=False).registry, elsewhere=defined)
+            defined = (one for file in files for one in file.generators)
+            registry = session.boards(drive=False).registry
+            look_up = installed(registry, besides=defined, whole=not problems.errors)
             for document in pipelines:
                 check_document(document, problems, look_up)
     return [*unreadable, *problems.errors], problems.warnings

@@ -1,4 +1,4 @@
-"""Files of Python that define generators and providers: they are run, for what is made there."""
+"""Files of Python that define generators and pipelines: they are run, for what is made there."""
 
 import linecache
 import sys
@@ -15,6 +15,7 @@ from boards.errors import SpecError
 
 if TYPE_CHECKING:
     from boards.dsl import Generator, Provider
+    from boards.pipelines import Pipeline
     from boards.spec.model import GeneratorSpec, ProviderSpec
     from boards.spec.places import Document, Problems
 
@@ -28,15 +29,18 @@ class Made:
     Attributes:
         generators: Its classes, in order; those without a name are for others to inherit from.
         providers: In order.
+        pipelines: In order.
     """
 
     generators: "tuple[type[Generator], ...]"
     providers: "tuple[Provider, ...]"
+    pipelines: "tuple[Pipeline, ...]"
 
 
 def made_in(path: Path) -> Made:
     """Run a file of Python, and take what it makes. What it raises comes through."""
     from boards.dsl import Generator, Provider  # noqa: PLC0415  # not for --help
+    from boards.pipelines import Pipeline  # noqa: PLC0415
 
     module = _run(path)
     made = list(vars(module).values())
@@ -49,7 +53,12 @@ def made_in(path: Path) -> Made:
         and "name" in one.__boards_header__
     ]
     providers = [one for one in made if isinstance(one, Provider)]
-    return Made(tuple(dict.fromkeys(classes)), tuple(dict.fromkeys(providers)))
+    pipelines = [one for one in made if isinstance(one, Pipeline)]
+    return Made(
+        tuple(dict.fromkeys(classes)),
+        tuple(dict.fromkeys(providers)),
+        tuple(dict.fromkeys(pipelines)),
+    )
 
 
 def _run(path: Path) -> ModuleType:
@@ -96,6 +105,7 @@ def documents(path: Path, problems: "Problems") -> "list[Document]":
         if provider not in along:
             root = provider.document(problems)
             read.append(Document(root.place.source, root, root.place))
+    read += [one.located(problems) for one in made.pipelines]
     return read
 
 

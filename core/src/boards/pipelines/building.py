@@ -12,7 +12,7 @@ from boards.dsl.references import Names, Predicate, Root, Token, Value
 from boards.errors import SpecError
 from boards.pipelines.checking import check_pipeline
 from boards.pipelines.model import ON_FAILURE, PipelineSpec, Step
-from boards.pipelines.reader import read_pipeline
+from boards.pipelines.reader import read_document
 from boards.spec import places
 from boards.spec.grammar import Shape, keys_of
 from boards.spec.places import Problems, locate, plain
@@ -135,20 +135,30 @@ class Pipeline:
         Raises:
             SpecError: It has mistakes; all of them are told, each at its line.
         """
+        problems = Problems()
+        spec = read_document(self.located(problems), problems)
+        if spec is not None:
+            check_pipeline(spec, problems)
+        if spec is None or problems.errors:
+            raise SpecError(f"The pipeline {self.name} has mistakes.", problems.errors)
+        return spec
+
+    def located(self, problems: Problems) -> places.Document:
+        """The document of a YAML file that says the same, each part at its line of Python.
+
+        Args:
+            problems: Takes what was wrong with how it was built.
+        """
+        problems.take(self._problems)
         place = self._spot.place
         root = places.Mapping(place)
         for key, value in self._root.items():
             root.put(key, value, self._root.key_places[key], self._root.value_places[key])
         if self._outputs:
             root.put("outputs", locate(list(self._outputs), place), place, place)
-        problems = Problems()
-        problems.take(self._problems)
-        spec = read_pipeline(root, root.located(place), problems)
-        if spec is not None:
-            check_pipeline(spec, problems)
-        if spec is None or problems.errors:
-            raise SpecError(f"The pipeline {self.name} has mistakes.", problems.errors)
-        return spec
+        top = places.Mapping(place)
+        top.put("pipeline", root, place, root.located(place))
+        return places.Document(place.source, top, place)
 
     @property
     def document(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Mistakes in a pipeline, told before anything is paid for: names, order, and types of files."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
@@ -19,6 +19,7 @@ from boards.spec.tokens import FILE_FILTERS, Template
 if TYPE_CHECKING:
     from boards.pipelines.model import PipelineSpec, Step
     from boards.registry import Registry
+    from boards.spec.model import GeneratorSpec
 
 __all__ = ["RESULTS", "Known", "LookUp", "check_document", "check_pipeline", "installed"]
 
@@ -55,22 +56,31 @@ LookUp = Callable[[str], Known | None]
 """Finds a generator; None where nothing can be said of it; raises where there is none."""
 
 
-def installed(registry: "Registry", *, elsewhere: frozenset[str] = frozenset()) -> LookUp:
+def installed(
+    registry: "Registry", *, besides: Iterable["GeneratorSpec"] = (), whole: bool = True
+) -> LookUp:
     """Looks generators up among what is installed.
 
     Args:
         registry: Of the host.
-        elsewhere: Ids, and short names, of generators that are defined otherwise.
+        besides: Generators that are defined otherwise; they stand in for installed ones.
+        whole: Whether those have no mistakes; otherwise nothing but their names can be relied on.
     """
+    defined: dict[str, GeneratorSpec] = {}
+    for one in besides:
+        defined.setdefault(one.name, one)
+        defined[one.id] = one
 
     def look_up(name: str) -> Known | None:
+        if name in defined:
+            one = defined[name]
+            schema = one.io.input_schema
+            return Known(one.id, one.artifact_type, InputSchema(schema)) if whole else None
         try:
             entry = registry.resolve(name)[0]
         except NotFoundError:
             provider, _, model = name.partition("/")
             offered = {one.name for one in registry.providers()}
-            if name in elsewhere:
-                return None
             if model and provider in offered and registry.provider(provider).spec.catalog:
                 return None  # imported at its first use
             raise

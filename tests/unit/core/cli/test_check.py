@@ -88,6 +88,32 @@ def test_python_is_checked_at_its_own_lines(cli: Cli, tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+PIPELINE = """
+
+from boards.pipelines import Pipeline
+
+pipeline = Pipeline("two", inputs={"idea": str})
+first = pipeline.step("first", Draw, prompt=pipeline.input.idea)
+pipeline.step("second", "acme/draw", prompt=first.status, needs=["first"])
+"""
+
+
+def test_a_pipeline_in_python_is_checked_at_its_lines(cli: Cli, tmp_path: Path) -> None:
+    """Against the generators of its own file, and those that are installed."""
+    (tmp_path / "good.py").write_text(PYTHON + PIPELINE)
+    assert cli("check", "good.py").err == "1 file: no errors, no warnings\n"
+    wrong = PIPELINE.replace("prompt=first", "promt=first").replace('["first"]', '["third"]')
+    (tmp_path / "bad.py").write_text(PYTHON + wrong)
+    shown = json.loads(cli("check", "bad.py", "--json").out)
+    assert [(one["line"], one["message"].partition(";")[0]) for one in shown] == [
+        (21, "acme/draw needs 'prompt'"),
+        (21, "acme/draw has no input 'promt'"),
+        (21, "there is no step 'third'"),
+    ]
+    (tmp_path / "bad.py").write_text(PYTHON.replace("prompt: str", "prompt: object()") + PIPELINE)
+    assert "needs" not in cli("check", "bad.py").out  # nobody can tell what it takes
+
+
 def test_python_that_stops_is_told_at_the_line(cli: Cli, tmp_path: Path) -> None:
     """Of the file itself, however deep below it went wrong."""
     for text, told in (

@@ -387,9 +387,11 @@ def test_a_worker_counts_what_it_drives_of_all_owners(shell: Shell, fal: FalEmul
     fal.knobs = SLOW
     with Boards(home=shell.path / "home", environment=shell.environment, drive=False) as boards:
         boards.as_owner(Identity("alice")).submit("fal/flux-dev", prompt="x")
-    worker = shell.start("work")
+    worker = shell.start("work", "--json")
     try:
+        assert worker.stdout is not None
         assert worker.stderr is not None
+        assert json.loads(worker.stdout.readline()) == {"unfinished": 1, "undecided": {}}
         told = worker.stderr.readline()
     finally:
         worker.kill()

@@ -43,4 +43,8 @@ def completion(session: Session, shell: str) -> None:
     assert found is not None  # noqa: S101  # the choice has only shells that click knows
     from boards.cli.app import boards  # noqa: PLC0415  # the group imports its commands, not they it
 
-    session.out.line(found(boards, {}, "boards", "_BOARDS_COMPLETE").source())
+    script = found(boards, {}, "boards", "_BOARDS_COMPLETE").source()
+    if session.out.json:
+        session.out.value({"shell": shell, "script": script})
+    else:
+        session.out.line(script)

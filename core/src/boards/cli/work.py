@@ -35,6 +35,9 @@ async def _work(session: Session) -> None:
                     undecided[one.owner] += 1
                 else:
                     unfinished += 1
+            if out.json:  # one line, at once: whoever started it may wait for that
+                waiting = dict(undecided)
+                out.value({"unfinished": unfinished, "undecided": waiting}, compact=True)
             out.note(f"Driving the generations of {boards.settings.home}: {unfinished} unfinished.")
             for owner, count in undecided.most_common(_SHOWN):
                 whose = f" --owner {shlex.quote(owner)}" if owner else ""

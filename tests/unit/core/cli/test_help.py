@@ -89,6 +89,8 @@ def test_each_shell_has_a_completion_script(shell: str, cli: Callable[..., Any])
     ran = cli("completion", shell)
     assert ran.code == 0
     assert "_BOARDS_COMPLETE" in ran.out
+    shown = json.loads(cli("completion", shell, "--json").out)
+    assert shown == {"shell": shell, "script": ran.out.removesuffix("\n")}
 
 
 def completions(*words: str) -> list[str]:

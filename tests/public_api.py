@@ -55,20 +55,20 @@ def _imported(code: str) -> Iterator[str]:
 
 def listing() -> str:
     """The public API: one line for each name, and for each member of a class."""
-    lines = []
+    blocks: dict[tuple[str, ...], None] = {}  # of a class and its members, each once
     for name in documented():
         try:
             found = _find(name)
         except ModuleNotFoundError:  # one that users write themselves; or it is gone: it shows
             continue
         if isinstance(found, ModuleType):
-            lines.append(f"module {name}")
+            blocks[(f"module {name}",)] = None
             for public in (one for one in getattr(found, "__all__", ()) if one not in HOOKS):
-                lines += _described(f"{name}.{public}", getattr(found, public))
+                blocks[tuple(_described(f"{name}.{public}", getattr(found, public)))] = None
         elif name.rpartition(".")[2] not in hookspecs.__all__ or name.endswith(".hookimpl"):
-            lines += _described(name, found)
-    lines += [_hook(name) for name in HOOKS]
-    return "".join(f"{line}\n" for line in dict.fromkeys(lines))
+            blocks[tuple(_described(name, found))] = None
+    lines = [line for block in blocks for line in block] + [_hook(name) for name in HOOKS]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _find(name: str) -> Any:

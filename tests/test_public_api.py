@@ -26,6 +26,7 @@ def test_the_public_api_is_as_it_was_written_down() -> None:
 def test_the_listing_names_what_matters() -> None:
     """The facade with its methods, records, errors, and hooks with their arguments."""
     lines = listing().splitlines()
+    assert lines.count("  property final") > 1  # of each class, whatever others have
     assert "hook boards_before_submit(generation, request)" in lines
     assert "hook boards_storages()" in lines
     assert any(one.startswith("class boards.Boards(") for one in lines)

@@ -186,9 +186,11 @@ async def test_what_was_refused_costs_nothing(acme: Acme, open_priced: Open) -> 
     """Neither an error at the submit, nor one attempt of two, nor what was never sent."""
     acme.answers["submit"] = answer(422, {"error": "no"})
     async with open_priced() as boards:
-        with pytest.raises(GenerationFailedError):
+        with pytest.raises(GenerationFailedError) as caught:
             await boards.generate("acme/draw", prompt="a")
         assert await spent(boards) == CostGroup("acme", 1, 0.0, 0.0, 0.0, 0)
+        assert caught.value.generation is not None
+        assert caught.value.generation.usd == 0
 
         async def once(request: web.Request) -> web.StreamResponse:
             del acme.answers["submit"]

@@ -221,7 +221,8 @@ class Generation:
         provider_job_id: The provider's id of the job.
         outputs: What the provider announced, while it is fetched.
         artifacts: The result, in the provider's order.
-        cost: Estimated or actual.
+        cost: Estimated or actual; an estimate stays what it was where nothing was charged, see
+            :attr:`usd`.
         error: Why it failed.
         priority: Lower first.
         dedupe_key: Unique per owner, if given.
@@ -268,6 +269,19 @@ class Generation:
     def final(self) -> bool:
         """Whether nothing more will happen to it."""
         return self.phase in FINAL_PHASES
+
+    @property
+    def usd(self) -> float | None:
+        """What it cost in US dollars, as far as it is known: an estimate counts, as in the ledger.
+
+        0 where surely nothing was charged, unless the provider told a cost; None without a price.
+        """
+        if self.cost is None:
+            return None
+        free = (self.error is not None and not self.error.maybe_charged) or (
+            self.phase == "canceled" and self.submitted_at is None
+        )
+        return 0.0 if free and self.cost.estimated else self.cost.usd
 
     def as_dict(self) -> dict[str, Any]:
         """The generation as JSON: the shape that ``--json`` prints, documented in the docs."""

@@ -150,7 +150,7 @@ class PipelineRun:
 
         What was surely not charged counts only if the provider told a cost, as in the ledger.
         """
-        return sum(_usd(step.generation) for step in self.steps if step.generation is not None)
+        return sum(step.generation.usd or 0.0 for step in self.steps if step.generation is not None)
 
     def as_dict(self) -> dict[str, Any]:
         """The run as JSON: the shape that ``--json`` prints, documented in the docs."""
@@ -167,13 +167,3 @@ class PipelineRun:
             "created_at": iso_time(self.created_at),
             "finished_at": iso_time(self.finished_at),
         }
-
-
-def _usd(generation: Generation) -> float:
-    cost, error = generation.cost, generation.error
-    if cost is None:
-        return 0.0
-    free = (error is not None and not error.maybe_charged) or (
-        generation.phase == "canceled" and generation.submitted_at is None
-    )
-    return 0.0 if free and cost.estimated else cost.usd

@@ -118,7 +118,7 @@ def _row(one: Generation) -> list[str]:
         one.generator,
         _state(one),
         ago(time.time() - one.created_at),
-        cost(one.cost),
+        cost(one),
         result,
     ]
 
@@ -152,7 +152,7 @@ def status(session: Session, generation_id: str) -> None:
             ("percent", "" if progress.percent is None or one.final else f"{progress.percent:.0f}"),
             ("queue position", _text(None if one.final else progress.queue_position)),
             ("provider's job", one.provider_job_id or ""),
-            ("cost", cost(one.cost)),
+            ("cost", cost(one)),
             *((f"{name} at", _text(shown["timings"][f"{name}_at"])) for name in _TIMES),
             *((f"input {name}", _text(value)[:300]) for name, value in one.input.items()),
             *(_artifact(number, artifact) for number, artifact in enumerate(one.artifacts)),

@@ -16,7 +16,7 @@ from boards.cli.failures import told, write
 from boards.cli.output import Output, seconds, size
 from boards.errors import BoardsError, GenerationCanceledError, GenerationUnresolvedError
 from boards.facade import Facade
-from boards.generations import Cost, Generation
+from boards.generations import Generation
 
 __all__ = ["as_json", "bring_out", "copy_out", "cost", "report"]
 
@@ -172,12 +172,13 @@ def report(
 def _headline(generation: Generation, out: Output) -> str:
     took = (generation.finished_at or generation.created_at) - generation.created_at
     mark = out.style("✓", fg="green") if out.errors_terminal else "succeeded:"
-    parts = [f"{mark} {generation.generator}", generation.id, seconds(took), cost(generation.cost)]
+    parts = [f"{mark} {generation.generator}", generation.id, seconds(took), cost(generation)]
     return "  ".join(part for part in parts if part)
 
 
-def cost(price: Cost | None) -> str:
-    """A price for people; ``~`` before one that is an estimate."""
-    if price is None:
+def cost(generation: Generation) -> str:
+    """What a generation costs, for people; ``~`` before an estimate, nothing where it is free."""
+    price = generation.cost
+    if price is None or (price.estimated and generation.usd == 0):
         return ""
     return f"{'~' if price.estimated else ''}${price.usd:.6f}".rstrip("0").rstrip(".")

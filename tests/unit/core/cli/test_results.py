@@ -9,7 +9,7 @@ from attrs import evolve
 from boards.artifacts import Artifact
 from boards.cli.output import ago, plain, seconds, size
 from boards.cli.results import as_json, copy_out, cost
-from boards.errors import StorageError
+from boards.errors import Failure, StorageError
 from boards.generations import Cost, Generation, Phase
 from boards.testing.contact_sheet import Sheet, write_sheet
 
@@ -91,8 +91,19 @@ def test_figures_are_for_people() -> None:
     ]
     assert [seconds(n) for n in (1.26, 90, 3700)] == ["1.3 s", "1 min 30 s", "1 h 01 min"]
     assert [ago(n) for n in (5, 90, 90_000)] == ["just now", "1 min ago", "1 d ago"]
-    assert cost(Cost(0.025, "image")) == "~$0.025"
-    assert cost(Cost(0.00005, "image", estimated=False)) == "$0.00005"
+
+
+def test_a_cost_for_people(generation: Generation) -> None:
+    """An estimate is marked as one; what was surely not charged has none."""
+    priced = [
+        evolve(generation, cost=one)
+        for one in (None, Cost(0.025, "image"), Cost(0.00005, "image", estimated=False))
+    ]
+    assert [cost(one) for one in priced] == ["", "~$0.025", "$0.00005"]
+    refused = [evolve(one, error=Failure("moderated", "no")) for one in priced]
+    assert [cost(one) for one in refused] == ["", "", "$0.00005"]
+    lost = evolve(priced[1], error=Failure("provider", "lost", maybe_charged=True))
+    assert cost(lost) == "~$0.025"
 
 
 def test_a_providers_text_cannot_steer_the_terminal() -> None:

@@ -1,6 +1,7 @@
 """Adapters of the tests: each overrides stages of Acme."""
 
 import asyncio
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -62,6 +63,8 @@ class Local(Adapter):
         prompt = job.input["prompt"]
         if prompt == "bad":
             raise ProviderError("moderated", "not that")
+        if prompt == "exit":
+            sys.exit("no model")
         if prompt == "bug":
             raise ZeroDivisionError
         if prompt == "lost":

@@ -80,7 +80,11 @@ async def test_work_on_this_machine_needs_no_requests(open_boards: Open) -> None
 
 @pytest.mark.parametrize(
     ("prompt", "kind", "message"),
-    [("bad", "moderated", "not that"), ("bug", "provider", "ZeroDivisionError")],
+    [
+        ("bad", "moderated", "not that"),
+        ("bug", "provider", "ZeroDivisionError"),
+        ("exit", "provider", "SystemExit"),  # which would end the event loop of the host
+    ],
 )
 async def test_what_an_adapter_raises_ends_the_generation(
     open_boards: Open, prompt: str, kind: str, message: str

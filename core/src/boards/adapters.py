@@ -5,9 +5,11 @@ imported when the provider is first used. Every stage that it does not override 
 says.
 """
 
+import functools
 import importlib
+import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from attrs import frozen
 
@@ -130,6 +132,12 @@ class Adapter:
 
     repeatable: ClassVar[bool] = False
 
+    def __init_subclass__(cls, **given: Any) -> None:
+        super().__init_subclass__(**given)
+        for name, stage in [*vars(cls).items()]:
+            if name in _STAGES and inspect.iscoroutinefunction(stage):
+                setattr(cls, name, _without_exit(stage))
+
     def __init__(self, stages: Stages, client: "ProviderClient") -> None:
         self._stages = stages
         self.client = client
@@ -178,6 +186,22 @@ class Adapter:
     async def verify_webhook(self, job: Job, headers: Mapping[str, str], body: bytes) -> None:
         """See :meth:`Stages.verify_webhook`."""
         await self._stages.verify_webhook(job, headers, body)
+
+
+_STAGES: Final = frozenset(name for name in vars(Stages) if not name.startswith("_"))
+
+
+def _without_exit(stage: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """A stage that cannot end its host: asyncio lets a SystemExit out of the event loop."""
+
+    @functools.wraps(stage)
+    async def without_exit(*args: Any, **given: Any) -> Any:
+        try:
+            return await stage(*args, **given)
+        except SystemExit as error:
+            raise RuntimeError(f"{stage.__qualname__} raised SystemExit({error.code!r})") from error
+
+    return without_exit
 
 
 def load_adapter(name: str) -> type[Adapter]:

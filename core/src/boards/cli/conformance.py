@@ -112,7 +112,7 @@ def _trials(
     """
     from boards.boards import Boards  # noqa: PLC0415  # not for --help
     from boards.cli.check import yaml_files  # noqa: PLC0415
-    from boards.cli.fixtures import is_path  # noqa: PLC0415
+    from boards.cli.targets import is_path  # noqa: PLC0415
 
     make = None if server is None else _server(server)
     if is_path(plugin):

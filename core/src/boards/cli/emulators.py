@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from boards.cli.check import yaml_files
-from boards.cli.fixtures import is_path
+from boards.cli.targets import is_path
 from boards.errors import SettingsError
 
 if TYPE_CHECKING:

@@ -1,24 +1,21 @@
 """``boards test``: the tests inside specifications, run offline; or recorded from a real run."""
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-from attrs import field, frozen
 
-from boards.cli.check import as_json, find_mistakes, yaml_files
+from boards.cli.check import as_json
 from boards.cli.complete import complete_generator
 from boards.cli.exits import Exit
 from boards.cli.session import Session, command
+from boards.cli.targets import Chosen, bare_registry, choose
 from boards.errors import Problem, SpecError
 
 if TYPE_CHECKING:
-    from boards.registry import Registry
-    from boards.spec.model import ProviderSpec
     from boards.testing.fixtures import FixtureResult
 
-__all__ = ["Chosen", "choose", "is_path", "test"]
+__all__ = ["test"]
 
 _EPILOG = (
     "PATH is a YAML file, or a directory of them; NAME a distribution (boards-fal), a provider, or "
@@ -69,106 +66,10 @@ def test(
     return session.run(_test(session, chosen, matching))
 
 
-@frozen
-class Chosen:
-    """What is to be tested.
-
-    Attributes:
-        ids: Of generators.
-        boards: Arguments of Boards: where they come from.
-        problems: Mistakes in files; then nothing else is there.
-    """
-
-    ids: tuple[str, ...] = ()
-    boards: dict[str, Any] = field(factory=dict)
-    problems: tuple[Problem, ...] = ()
-
-
-def choose(session: Session, targets: tuple[str, ...]) -> Chosen:
-    """What paths and names stand for.
-
-    What is installed is tested as its authors wrote it: the host's own files do not count, unless
-    they are what is named, or have a provider that nothing else has.
-
-    Raises:
-        NotFoundError: Nothing is called so.
-    """
-    paths = tuple(Path(one) for one in targets if is_path(one))
-    for path in paths:
-        if path.suffix == ".py":
-            raise click.UsageError(f"Its tests are run of YAML: boards export {path} > FILE.yaml")
-    names = [one for one in targets if not is_path(one)]
-    files = yaml_files(paths) if paths else []
-    mistakes = find_mistakes(session, files)[0] if files else []
-    if mistakes:
-        return Chosen(problems=tuple(mistakes))
-    settings = session.settings()
-    boards: dict[str, Any] = {
-        "cache": settings.cache,
-        "plugins": settings.plugins,
-        "plugins_disabled": settings.plugins_disabled,
-    }
-    own = session.boards(drive=False).registry
-    installed = _bare(boards)
-    generators: list[Any] = list(files)
-    ids: list[str] = []
-    for name in names:
-        found = _named(installed, name)
-        if not found:
-            found = _named(own, name) or [entry.id for entry in own.resolve(name)[:1]]
-            generators += [own.spec(one) for one in found]
-        ids += found
-    boards["generators"] = generators
-    boards["providers"] = _providers_beside(files, ids, installed, own)
-    sources = set(map(str, files))
-    ids += [one.id for one in _bare(boards).generators() if one.source in sources]
-    return Chosen(tuple(dict.fromkeys(ids)), boards)
-
-
-def is_path(target: str) -> bool:
-    """Whether an argument is a file or a directory, and no name."""
-    return target.endswith((".yaml", ".yml")) or target[:1] in "./~" or Path(target).exists()
-
-
-def _bare(boards: dict[str, Any]) -> "Registry":
-    """What there is without the host's own files, keys and settings."""
-    from boards.boards import Boards  # noqa: PLC0415  # not for --help
-
-    return Boards(drive=False, environment={}, **{"home": boards["cache"], **boards}).registry
-
-
-def _named(registry: "Registry", name: str) -> list[str]:
-    """The generators of a distribution or of a provider, or the one of that id."""
-    from boards.discovery import canonical  # noqa: PLC0415  # not for --help
-
-    distribution = canonical(name)
-    return [
-        entry.id
-        for entry in registry.generators()
-        if name in (entry.id, entry.provider)
-        or canonical(entry.source.partition(" ")[0]) == distribution
-    ]
-
-
-def _providers_beside(
-    files: list[Path], ids: list[str], installed: "Registry", own: "Registry"
-) -> "dict[str, ProviderSpec]":
-    """The providers that neither the files nor the plugins define, as the host has them."""
-    from boards.spec.places import Problems  # noqa: PLC0415  # not for --help
-    from boards.spec.reader import read_file  # noqa: PLC0415
-
-    read = [read_file(path, Problems()) for path in files]
-    needed = {one.partition("/")[0] for one in ids}
-    needed |= {generator.provider for file in read for generator in file.generators}
-    known = {name for file in read for name in file.providers}
-    known |= {entry.name for entry in installed.providers()}
-    return {name: own.provider(name).spec for name in sorted(needed - known)}
-
-
 async def _test(session: Session, chosen: Chosen, matching: str) -> int:
     from boards.testing.fixtures import run_fixtures  # noqa: PLC0415  # loads the engine
 
-    registry = _bare(chosen.boards)
+    registry = bare_registry(chosen.boards)
     problems: list[Problem] = []
     bare: list[str] = []
     for id_ in chosen.ids:

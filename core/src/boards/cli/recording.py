@@ -11,11 +11,11 @@ from boards.cli.attending import attend, exit_of_signal
 from boards.cli.check import find_mistakes, yaml_files
 from boards.cli.display import display_for
 from boards.cli.exits import Exit
-from boards.cli.fixtures import Chosen, choose, is_path
 from boards.cli.inputs import read_given
 from boards.cli.interrupts import Interrupted, ask
 from boards.cli.results import report
 from boards.cli.session import Session
+from boards.cli.targets import Chosen, choose, is_path
 from boards.cli.values import read_mapping, split
 from boards.errors import BoardsError, SpecError
 

@@ -164,6 +164,40 @@ async def test_what_another_provider_would_not_mend_or_may_be_paid_stays(
     assert other.counts["submit"] == 0
 
 
+@pytest.mark.parametrize("how", ["resubmit", "person", "key"])
+async def test_what_was_lost_once_never_goes_elsewhere(
+    acme: Acme, other: Acme, tmp_path: Path, how: str
+) -> None:
+    """It is sent again and surely refused, or cannot be; the lost one may be paid for still."""
+    environment = dict(KEYS)
+
+    async def lose(request: web.Request) -> web.StreamResponse:
+        acme.answers["submit"] = refuse
+        if how == "key":
+            del environment["ACME_KEY"]
+        return await drop(request)
+
+    async def refuse(_request: web.Request) -> web.StreamResponse:
+        return web.json_response({}, status=402)
+
+    acme.answers["submit"] = lose
+    async with both(acme, other, tmp_path, environment=environment) as boards:
+        generation = await boards.submit(
+            "draw",
+            prompt="a cat",
+            fallback="on_error",
+            on_ambiguous="hold" if how == "person" else "resubmit",
+        )
+        if how == "person":
+            assert (await boards.wait(generation.id)).phase == "unknown"
+            await boards.resolve(generation.id, resubmit=True)
+        ended = await boards.wait(generation.id)
+    assert (ended.provider, ended.phase) == ("acme", "failed")
+    assert ended.error is not None
+    assert ended.error.maybe_charged
+    assert other.counts["submit"] == 0
+
+
 async def test_a_candidate_that_does_not_take_the_input_is_no_alternative(
     acme: Acme, other: Acme, tmp_path: Path
 ) -> None:

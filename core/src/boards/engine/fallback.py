@@ -1,6 +1,7 @@
 """A submit that its provider refused: to the next candidate where its caller allowed that.
 
-Only what was surely not accepted goes elsewhere. A lost answer never does: it may be paid for.
+Only what was surely not accepted goes elsewhere. A lost answer never does, nor what is sent again
+after one: it may be paid for.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -47,7 +48,12 @@ async def refused(
         attempt: The attempt that was refused, or that never left; None where there was none.
     """
     flight.refused = attempt
-    if kind in _ANOTHER_MAY and not flight.generation.canceling:
+    if (
+        flight.generation.alternatives
+        and kind in _ANOTHER_MAY
+        and not flight.generation.canceling
+        and not await machine.lost_before(flight, attempt or flight.attempt)
+    ):
         while flight.generation.alternatives:
             outcome = await _moved(machine, flight, message, attempt)
             if outcome is not None:

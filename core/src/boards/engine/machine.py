@@ -332,7 +332,7 @@ class Machine:
             attempt: Its last attempt, where that changes.
             fenced: See :meth:`commit`.
         """
-        lost = maybe_charged or await self._lost_before(flight, attempt or flight.attempt)
+        lost = maybe_charged or await self.lost_before(flight, attempt or flight.attempt)
         scrub = functools.partial(self._scrub, flight)
         failure = Failure(
             kind,
@@ -353,7 +353,7 @@ class Machine:
         )
         return Done()
 
-    async def _lost_before(self, flight: Flight, last: Attempt | None) -> bool:
+    async def lost_before(self, flight: Flight, last: Attempt | None) -> bool:
         """Whether an attempt before the last one may have been charged: its answer was lost."""
         queued = flight.generation.phase == "queued"
         if last is None or (last.number == 1 and not queued):

@@ -190,11 +190,13 @@ class Create(Write):
         execute = transaction.cursor.execute
         owner = self._generation.owner
         self.announced = None
+        same = (owner, self._generation.dedupe_key)
         if self._shared_as is not None:
-            shared = execute(_SHARED, (owner, self._shared_as)).fetchone()
+            # Its own key says more than that it is like another one.
+            shared = execute(_SAME, same).fetchone()
+            shared = shared or execute(_SHARED, (owner, self._shared_as)).fetchone()
             if shared is not None:
                 return generation_of(shared)
-        same = (owner, self._generation.dedupe_key)
         if self._max_in_flight is not None:
             running = execute(_IN_FLIGHT, (owner, self._max_in_flight)).fetchall()
             # A key that was used needs no room, whatever became of its generation.

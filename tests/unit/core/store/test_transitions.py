@@ -60,6 +60,18 @@ async def test_a_used_dedupe_key_needs_no_room(store: SQLiteStore, make: Make) -
     assert set(caught.value.running) == {one.id for one in under_way}
 
 
+async def test_a_used_dedupe_key_goes_before_an_equal_request(
+    store: SQLiteStore, make: Make
+) -> None:
+    """Whoever repeats a request gets what it made, also where another one was like it since."""
+    first = await store.create(make(dedupe_key="order-7"), shared_as="a cat")
+    await store.cas(Change("queued", evolve(first, phase="failed")))
+    other = await store.create(make(), shared_as="a cat")
+    again = await store.create(make(dedupe_key="order-7"), shared_as="a cat")
+    assert other.id != first.id
+    assert again.id == first.id
+
+
 async def test_a_dedupe_key_is_its_owners(
     store: SQLiteStore, other: SQLiteStore, make: Make
 ) -> None:

@@ -1,6 +1,7 @@
 """Which provider a short name goes to, and what becomes of requests that are alike or too many."""
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from boards.errors import (
     ConflictError,
     GenerationFailedError,
     InvalidInputError,
+    SpecError,
     UnavailableError,
 )
 from tests.integration.acme import Acme, drop, generator
@@ -80,6 +82,36 @@ async def test_without_fallback_the_first_provider_must_do(
         assert (
             await boards.generate("draw", prompt="a cat", fallback="on_unavailable")
         ).provider == "other"
+
+
+@pytest.mark.parametrize("fallback", ["off", "on_unavailable", "on_error"])
+async def test_a_generator_that_mistakes_hide_is_not_passed_over_silently(
+    acme: Acme, other: Acme, tmp_path: Path, fallback: Any
+) -> None:
+    """A slip in the host's file sent what it should name to another provider, without a word."""
+    second = {**generator(), "provider": "other"}
+    files = {"generators": [{**generator(), "artifact_type": "picture"}, second]}
+    (tmp_path / "generators.yaml").write_text(json.dumps(files))
+    async with Boards(
+        home=tmp_path,
+        environment=KEYS,
+        providers={"acme": {**acme.provider(), "priority": 1}, "other": other.provider()},
+        allow_private_hosts=True,
+        fallback=fallback,
+    ) as boards:
+        if fallback == "off":
+            with pytest.raises(SpecError, match="acme/draw has mistakes"):
+                await boards.generate("draw", prompt="a cat")
+            assert other.counts["submit"] == 0
+            return
+        generation = await boards.generate("draw", prompt="a cat")
+        assert await fallbacks(boards, generation.id) == [
+            {
+                "from": "acme/draw",
+                "to": "other/draw",
+                "reason": "The generator acme/draw has mistakes",
+            }
+        ]
 
 
 @pytest.mark.parametrize(

@@ -118,13 +118,22 @@ def choose(
 
     Raises:
         NotFoundError: There is no such generator.
+        SpecError: It has mistakes, or with ``fallback="off"`` the first one has.
         UnavailableError: None can be used, or with ``fallback="off"`` not the first; tells why.
     """
-    candidates = registry.resolve(name)
+    found = registry.candidates(name)
     usable: list[GeneratorEntry] = []
     passed: list[tuple[str, str]] = []
     reasons: dict[str, tuple[str, str]] = {}
-    for entry in candidates[:1] if fallback == "off" else candidates:
+    for entry in found[:1] if fallback == "off" else found:
+        if isinstance(entry, SpecError):
+            if fallback == "off":
+                raise entry
+            if not usable:
+                id_ = str(entry.generator)
+                passed.append((id_, entry.message.rstrip(".")))
+                reasons[id_.partition("/")[0]] = (entry.message, "See: boards plugins doctor")
+            continue
         availability = registry.provider(entry.provider).availability()
         if availability.ok:
             usable.append(entry)
@@ -135,7 +144,8 @@ def choose(
             reasons[entry.provider] = (f"{availability.reason}.", availability.setup)
     if usable:
         return Choice(tuple(usable), tuple(passed))
-    only = candidates[0] if len(candidates) == 1 or fallback == "off" else None
+    candidates = [one for one in found if not isinstance(one, SpecError)]
+    only = candidates[0] if len(found) == 1 or fallback == "off" else None
     raise UnavailableError(
         f"No provider of {name} can be used now."
         if only is None

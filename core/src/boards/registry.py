@@ -206,18 +206,34 @@ class Registry:
             NotFoundError: There is none, or it is disabled.
             SpecError: There is one, and it has mistakes.
         """
+        return [one for one in self.candidates(name) if not isinstance(one, SpecError)]
+
+    def candidates(self, name: str) -> "list[GeneratorEntry | SpecError]":
+        """As :meth:`resolve`; what mistakes hide of a short name is in its place, as an error."""
         if name.startswith("@"):
-            return self._default_of(name[1:])
+            return [*self._default_of(name[1:])]
         catalog = self._checked
         provider, slash, short = name.partition("/")
+        found: list[GeneratorEntry | SpecError | None]
         if slash:
             found = [catalog.pick(provider, short)]
         else:
-            found = [catalog.pick(one, name) for one in catalog.providers]
-        entries = [entry for entry in found if entry is not None]
-        if not entries:
+            found = [
+                catalog.pick(one.name, name) or next(self._hidden(name, one.name), None)
+                for one in catalog.providers.values()
+                if one.enabled
+            ]
+        candidates = [one for one in found if one is not None]
+        if all(isinstance(one, SpecError) for one in candidates):
             raise self._missing(name)
-        return entries
+        return candidates
+
+    def _hidden(self, name: str, provider: str | None = None) -> Iterator[SpecError]:
+        """The generators of a name, maybe of one provider alone, that mistakes hide."""
+        for id_, problems in self._checked.unreadable.items():
+            named = _names(name, id_) and provider in (None, id_.partition("/")[0])
+            if named and id_ not in self._checked.disabled:
+                yield SpecError(f"The generator {id_} has mistakes.", problems, generator=id_)
 
     def _default_of(self, provider: str) -> list[GeneratorEntry]:
         default = self.provider(provider).default_generator
@@ -232,9 +248,8 @@ class Registry:
     def _missing(self, name: str) -> NotFoundError | SpecError:
         """Why nothing has that name: mistakes, a switch, or a slip of the keyboard."""
         catalog = self._checked
-        for id_, problems in catalog.unreadable.items():
-            if _names(name, id_) and id_ not in catalog.disabled:
-                return SpecError(f"The generator {id_} has mistakes.", problems, generator=id_)
+        for hidden in self._hidden(name):
+            return hidden
         for id_, where in catalog.disabled.items():
             if _names(name, id_):
                 return NotFoundError(

@@ -245,6 +245,38 @@ async def test_a_candidate_that_does_not_take_the_input_is_no_alternative(
     assert other.counts["submit"] == 0
 
 
+@pytest.mark.parametrize("fallback", ["on_unavailable", "on_error"])
+async def test_a_stand_in_has_to_take_the_input(
+    acme: Acme, other: Acme, tmp_path: Path, fallback: Any
+) -> None:
+    """The first provider has no key, the second no input called style: it is the third's."""
+    boards = both(acme, other, tmp_path, environment={"OTHER_KEY": "acme-secret-key"})
+    third = {**other.provider(), "priority": 200}
+    third["config"] = {**third["config"], "api_key_env": "OTHER_KEY"}
+    async with Boards(
+        home=tmp_path,
+        environment={"OTHER_KEY": "acme-secret-key"},
+        providers={
+            **{one.name: one.spec for one in boards.providers() if one.name in ("acme", "other")},
+            "third": third,
+        },
+        generators=[
+            *(boards.registry.spec(id_) for id_ in ("acme/draw", "other/draw")),
+            {**generator(), "provider": "third"},
+        ],
+        allow_private_hosts=True,
+    ) as boards:
+        generation = await boards.generate("draw", prompt="a cat", style="photo", fallback=fallback)
+        assert generation.provider == "third"
+        assert await fallbacks(boards, generation.id) == [
+            {"from": "acme/draw", "to": "third/draw", "reason": "ACME_KEY is not set"},
+            {"from": "other/draw", "to": "third/draw", "reason": "It does not take this input"},
+        ]
+        with pytest.raises(InvalidInputError) as caught:
+            await boards.generate("draw", prompt="a cat", style="none", fallback=fallback)
+        assert caught.value.generator == "other/draw"
+
+
 async def test_a_bad_input_is_told_by_the_preferred_generator(
     acme: Acme, other: Acme, tmp_path: Path
 ) -> None:

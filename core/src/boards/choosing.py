@@ -114,7 +114,8 @@ def choose(
         registry: Where they are.
         name: Of a generator.
         fallback: Whether others than the first may be used.
-        given: The input, if its mistakes are to be told where none can be used.
+        given: The input: what takes the place of another one has to take it, and its mistakes are
+            told where none can be used.
 
     Raises:
         NotFoundError: There is no such generator.
@@ -123,6 +124,7 @@ def choose(
     """
     found = registry.candidates(name)
     usable: list[GeneratorEntry] = []
+    unfit: list[tuple[GeneratorEntry, int]] = []
     passed: list[tuple[str, str]] = []
     reasons: dict[str, tuple[str, str]] = {}
     for entry in found[:1] if fallback == "off" else found:
@@ -136,12 +138,18 @@ def choose(
             continue
         availability = registry.provider(entry.provider).availability()
         if availability.ok:
+            if passed and not usable and given is not None and _mistakes(registry, entry, given):
+                unfit.append((entry, len(passed)))
+                passed.append((entry.id, "It does not take this input"))
+                continue
             usable.append(entry)
             if fallback != "on_error":
                 break
         elif not usable:
             passed.append((entry.id, availability.reason))
             reasons[entry.provider] = (f"{availability.reason}.", availability.setup)
+    if unfit and not usable:  # the input fits none: what is wrong with it is told by the first
+        usable, passed = [unfit[0][0]], passed[: unfit[0][1]]
     if usable:
         return Choice(tuple(usable), tuple(passed))
     candidates = [one for one in found if not isinstance(one, SpecError)]

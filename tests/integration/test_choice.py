@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -153,6 +154,60 @@ async def test_a_refusal_goes_to_the_next_provider_where_that_is_wished(
     assert [(one["from"], one["to"]) for one in told] == [("acme/draw", "other/draw")]
     assert "not now" in told[0]["reason"]
     assert other.counts["submit"] == 1
+
+
+@pytest.mark.parametrize("trouble", ["down", "busy"])
+async def test_nobody_waits_for_a_provider_that_lets_nothing_through(
+    acme: Acme, other: Acme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    """Neither those that it refused nor those at its gate: they waited for hours, one by one."""
+    monkeypatch.setattr("boards.engine.limits._COOL_DOWN", (3600.0, 3600.0))
+
+    async def refuse(_request: web.Request) -> web.StreamResponse:
+        return web.json_response({}, status=429, headers={"Retry-After": "3600"})
+
+    acme.answers["submit"] = refuse
+    if trouble == "down":
+        with socket.create_server(("127.0.0.1", 0)) as unused:
+            acme.url = "http://127.0.0.1:{1}".format(*unused.getsockname())
+    async with both(acme, other, tmp_path) as boards:
+        made = await asyncio.gather(
+            *(boards.submit("draw", prompt="a cat", fallback="on_error") for _ in range(40))
+        )
+        ended = [await asyncio.wait_for(boards.wait(one.id), 60) for one in made]
+        last = await boards.generate("draw", prompt="a cat", fallback="on_error")
+        told = [*await fallbacks(boards, made[-1].id), *await fallbacks(boards, last.id)]
+    assert {(one.provider, one.status) for one in (*ended, last)} == {("other", "succeeded")}
+    assert acme.counts["submit"] <= 16  # those that its gate had let through
+    reason = "acme: it does not answer" if trouble == "down" else "acme: it asks to wait for"
+    assert [one["reason"].startswith(reason) for one in told] == [True, True]
+
+
+async def test_what_was_lost_once_waits_for_a_provider_that_is_down(
+    acme: Acme, other: Acme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be paid for there; once the provider answers again, it is sent again."""
+    monkeypatch.setattr("boards.engine.limits._COOL_DOWN", (0.1, 0.1))
+    submit = acme.submit
+
+    async def lose(request: web.Request) -> web.StreamResponse:
+        if acme.counts["submit"] > 7:
+            return await submit(request)
+        if acme.counts["submit"] == 1:
+            return await drop(request)
+        return web.json_response({}, status=500)
+
+    acme.answers["submit"] = lose
+    async with both(acme, other, tmp_path) as boards:
+        lost = await boards.submit("draw", prompt="a cat", fallback="on_error")
+        assert (await boards.wait(lost.id)).phase == "unknown"
+        for _ in range(6):
+            with pytest.raises(GenerationFailedError):
+                await boards.generate("acme/draw", prompt="a cat")
+        await boards.resolve(lost.id, resubmit=True)
+        ended = await boards.wait(lost.id)
+    assert (ended.provider, ended.status) == ("acme", "succeeded")
+    assert other.counts["submit"] == 0
 
 
 @pytest.mark.parametrize("fallback", ["off", "on_unavailable"])

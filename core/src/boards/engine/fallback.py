@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from boards.engine.flight import Flight
     from boards.engine.machine import Machine
 
-__all__ = ["refused"]
+__all__ = ["elsewhere", "refused"]
 
 _log = Logger("boards.engine")
 
@@ -48,17 +48,34 @@ async def refused(
         attempt: The attempt that was refused, or that never left; None where there was none.
     """
     flight.refused = attempt
-    if (
-        flight.generation.alternatives
-        and kind in _ANOTHER_MAY
-        and not flight.generation.canceling
-        and not await machine.lost_before(flight, attempt or flight.attempt)
-    ):
-        while flight.generation.alternatives:
-            outcome = await _moved(machine, flight, message, attempt)
-            if outcome is not None:
-                return outcome
+    if kind in _ANOTHER_MAY:
+        outcome = await elsewhere(machine, flight, message, attempt=attempt)
+        if outcome is not None:
+            return outcome
     return await machine.fail(flight, kind, message, remedy=remedy, attempt=attempt)
+
+
+async def elsewhere(
+    machine: "Machine", flight: "Flight", reason: str, *, attempt: Attempt | None = None
+) -> Again | None:
+    """Go to the next alternative; None where there is none, or where it must not.
+
+    Args:
+        machine: The machine.
+        flight: Queued, or submitting.
+        reason: Why, for who looks at the events.
+        attempt: The attempt that was refused, or that never left; None where there was none.
+    """
+    generation = flight.generation
+    if not generation.alternatives or generation.canceling:
+        return None
+    if await machine.lost_before(flight, attempt or flight.attempt):
+        return None
+    while flight.generation.alternatives:
+        outcome = await _moved(machine, flight, reason, attempt)
+        if outcome is not None:
+            return outcome
+    return None
 
 
 async def _moved(

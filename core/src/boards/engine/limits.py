@@ -79,12 +79,19 @@ class Breaker:
 
 @define(eq=False)
 class Ticket:
-    """A submit that waits at a gate."""
+    """A submit that waits at a gate.
+
+    Attributes:
+        admitted: Whether it passed.
+        patience: It may go elsewhere where the gate stays shut: see :meth:`Gate.shut`. None where
+            it waits however long that is.
+    """
 
     admitted: "asyncio.Future[bool]" = field(repr=False)
+    patience: float | None = None
 
     def withdraw(self) -> None:
-        """Wait no longer: the generation was canceled."""
+        """Wait no longer: the generation was canceled, or may go elsewhere."""
         if not self.admitted.done():
             self.admitted.set_result(False)
 
@@ -149,6 +156,7 @@ class Gate:
         while self._free > 0 and (owner := self._next_owner()) is not None:
             wait = self._wait()
             if wait > 0:
+                self._turn_away()
                 self._open_later(wait)
                 return
             _, _, ticket = heapq.heappop(self._queues[owner])
@@ -158,6 +166,24 @@ class Gate:
             self._tokens -= 1
             self.breaker.begin()
             ticket.admitted.set_result(True)
+
+    def _turn_away(self) -> None:
+        """Let those wait no longer who may go elsewhere."""
+        for queue in self._queues.values():
+            for _, _, ticket in queue:
+                if ticket.patience is not None and self.shut(ticket.patience):
+                    ticket.withdraw()
+
+    def shut(self, patience: float) -> str:
+        """Why nothing passes for a while; empty where something may, or soon may.
+
+        Args:
+            patience: Seconds for which a provider may ask to wait.
+        """
+        if self.breaker.wait > 0:
+            return "it does not answer"
+        left = self._paused_until - time.monotonic()
+        return f"it asks to wait for {left:.0f} s" if left > patience else ""
 
     def _next_owner(self) -> str | None:
         """Whose turn it is: the most urgent submit's, and among equals the owner's that waits."""

@@ -20,7 +20,7 @@ from boards.adapters import Job
 from boards.adapters import reply as reply_value
 from boards.engine import listening
 from boards.engine.accepting import accepted_as, answered, committed
-from boards.engine.fallback import refused
+from boards.engine.fallback import elsewhere, refused
 from boards.engine.files import FileForms
 from boards.engine.limits import Ticket
 from boards.engine.recovering import lost
@@ -82,7 +82,13 @@ async def submit(machine: "Machine", flight: "Flight") -> Again | Done:
     if generation.canceling:  # a shut gate is no reason to wait
         return await machine.canceled(flight, upstream=False)
     client = machine.client(generation.provider)
-    flight.ticket = Ticket(asyncio.get_running_loop().create_future())
+    patience = _longest_wait(client) if generation.alternatives else None
+    if patience is not None and (why := client.gate.shut(patience)):
+        outcome = await elsewhere(machine, flight, f"{client.name}: {why}")
+        if outcome is not None:
+            return outcome
+        patience = None  # it has to wait
+    flight.ticket = Ticket(asyncio.get_running_loop().create_future(), patience)
     async with client.gate.passing(
         flight.ticket, generation.owner, generation.priority
     ) as admitted:
@@ -90,7 +96,7 @@ async def submit(machine: "Machine", flight: "Flight") -> Again | Done:
         if flight.generation.canceling:
             return await machine.canceled(flight, upstream=False)
         if not admitted or flight.stale:
-            return Again(0)  # a webhook told of the submit before, say
+            return Again(0)  # a webhook told of the submit before, or the gate stays shut
         return await _submit(machine, flight, client)
 
 
@@ -379,6 +385,11 @@ def _tries(client: ProviderClient) -> int:
     return (client.spec.retry or Retry()).max
 
 
+def _longest_wait(client: ProviderClient) -> float:
+    """Seconds that a provider may ask to wait before another one is asked instead."""
+    return (client.spec.retry or Retry()).cap
+
+
 def _backoff(client: ProviderClient, tries: int) -> float:
     retry = client.spec.retry or Retry()
     return min(retry.base * 2.0 ** (tries - 1), retry.cap)
@@ -456,6 +467,10 @@ async def _retry_later(
     if flight.failures > _tries(client):
         return await refused(machine, flight, kind, message, attempt=attempt)
     flight.refused = attempt
+    if after is not None and after > _longest_wait(client):
+        outcome = await elsewhere(machine, flight, message, attempt=attempt)
+        if outcome is not None:
+            return outcome
     seconds = _backoff(client, flight.failures) if after is None else after
     due = time.time() + seconds
     await machine.commit(

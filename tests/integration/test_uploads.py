@@ -278,6 +278,46 @@ async def test_a_submit_with_a_file_can_be_sent_again_after_a_crash(
     assert acme.counts["upload"] == 1
 
 
+async def test_a_file_that_cannot_be_made_ready_for_now_does_not_lose_the_submit(
+    acme: Acme, open_boards: Open, tmp_path: Path
+) -> None:
+    """The provider knows the key: once the input's address answers again, it is sent again."""
+    execution = {
+        "submit": {
+            "path": "/jobs",
+            "json": {"prompt": "${input.prompt}", "image": "${input.image?|file}"},
+            "capture": {"id": "body.id"},
+            "idempotency": {"header": "Idempotency-Key"},
+        }
+    }
+    provider = {"files": {"accept": ["data_uri"]}}
+    asked: list[str] = []
+
+    async def outage(request: web.Request) -> web.StreamResponse:
+        asked.append(request.match_info["name"])
+        return web.Response(status=503) if len(asked) < 3 else await acme.file(request)
+
+    async with open_boards(provider=provider, execution=execution) as boards:
+        image = f"{acme.url}/files/input.png"
+        generation = await boards.generate("acme/draw", prompt="a", image=image)
+    database = sqlite3.connect(tmp_path / "home" / "boards.db")
+    database.execute("UPDATE generations SET phase = 'submitting', finished_at = NULL, due_at = 0")
+    database.execute("UPDATE attempts SET outcome = NULL, job = NULL, provider_job_id = NULL")
+    database.commit()
+    database.close()
+    acme.answers["file"] = outage
+    async with open_boards(provider=provider, execution=execution) as boards:
+        again = await boards.wait(generation.id)
+    keys = [
+        request.headers["Idempotency-Key"]
+        for name, (request, _) in acme.requests
+        if name == "submit"
+    ]
+    assert again.status == "succeeded"
+    assert asked[:3] == ["input.png"] * 3
+    assert (len(keys), len(set(keys))) == (2, 1)
+
+
 async def test_whoever_begins_an_upload_may_leave(acme: Acme, open_boards: Open) -> None:
     """Closing does not wait for it, and leaves nothing behind."""
     begun = asyncio.Event()

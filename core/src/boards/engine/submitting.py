@@ -175,16 +175,21 @@ async def recover(machine: "Machine", flight: "Flight") -> Again | Done:
     client = machine.client(flight.generation.provider)
     stages = machine.stages(flight.generation.provider)
     try:
+        chosen = flight.compiled.choose_submit(machine.job(flight).scope)
+        recognised = chosen is not None and chosen.idempotency is not None
         sending = await _prepared(machine, flight, client, attempt)
-    except (RenderError, ProviderError, *TRANSPORT_ERRORS):
+    except RenderError:
+        return await lost(machine, flight, attempt, reason)
+    except (ProviderError, *TRANSPORT_ERRORS) as error:
+        told = error if isinstance(error, ProviderError) else client.explain(error)
+        if recognised and told.kind in _UNHEARD:  # a file cannot be made ready just now
+            return await _unheard(machine, flight, client, attempt, told.message, told.retry_after)
         return await lost(machine, flight, attempt, reason)
     except BoardsError:
         raise
     except Exception as error:  # an adapter's mistake
         _log.error("a submit cannot be prepared", exception=client.scrub(traceback_of(error)))
         return await lost(machine, flight, attempt, reason)
-    chosen = sending.chosen
-    recognised = chosen is not None and chosen.idempotency is not None
     if not (recognised or stages.repeatable) or sending.digest != attempt.request_digest:
         return await lost(machine, flight, attempt, reason)
     sending = evolve(sending, replayed=recognised)

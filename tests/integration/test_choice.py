@@ -1,6 +1,7 @@
 """Which provider a short name goes to, and what becomes of requests that are alike or too many."""
 
 import asyncio
+import base64
 import json
 import re
 import socket
@@ -19,7 +20,7 @@ from boards.errors import (
     SpecError,
     UnavailableError,
 )
-from tests.integration.acme import Acme, drop, generator
+from tests.integration.acme import PNG, Acme, drop, generator
 from tests.integration.conftest import Open
 
 KEYS = {"ACME_KEY": "acme-secret-key", "OTHER_KEY": "acme-secret-key"}
@@ -354,6 +355,25 @@ async def test_an_equal_request_is_answered_by_the_earlier_one(
     assert second.id == first.id
     assert len({first.id, third.id, fourth.id}) == 3
     assert acme.counts["submit"] == 3
+
+
+async def test_files_of_equal_requests_are_compared_by_content(
+    acme: Acme, open_boards: Open, tmp_path: Path
+) -> None:
+    """However they are given, and whatever their names end with."""
+    encoded = base64.b64encode(PNG).decode()
+    for name in ("a.png", "b.dat", "c.raw"):
+        (tmp_path / name).write_bytes(PNG if name == "a.png" else b"\0\1\2")
+    async with open_boards() as boards:
+
+        async def draw(image: Any) -> str:
+            return (await boards.generate("draw", prompt="a cat", image=image, cache=True)).id
+
+        first = await boards.generate("draw", prompt="a cat", image=PNG, cache=True)
+        same = [tmp_path / "a.png", f"data:image/png;base64,{encoded}", first.artifacts[0]]
+        assert {await draw(image) for image in same} == {first.id}
+        assert await draw(tmp_path / "b.dat") == await draw(tmp_path / "c.raw") != first.id
+    assert acme.counts["submit"] == 2
 
 
 async def test_equal_requests_under_way_are_one(acme: Acme, open_boards: Open) -> None:

@@ -221,12 +221,9 @@ async def prepare(
     happenings = [Happening("queued", {"generator": entry.id})]
     for id_, reason in choice.passed:
         happenings.append(Happening("fallback", {"from": id_, "to": entry.id, "reason": reason}))
-    return Prepared(
-        generation,
-        happenings,
-        _shared(generation) if options.cache else None,
-        sources(compiled.inputs, as_given, complete),
-    )
+    files = sources(compiled.inputs, as_given, complete)
+    shared_as = _shared(generation, files) if options.cache else None
+    return Prepared(generation, happenings, shared_as, files)
 
 
 def _alternatives(
@@ -244,11 +241,19 @@ def _alternatives(
         yield Alternative(entry.id, entry.provider, complete, estimate(compiled, complete))
 
 
-def _shared(generation: Generation) -> str:
-    """SHA-256 of generator and input: files in it are named by their content."""
-    canonical = json.dumps(
-        [generation.generator, dict(generation.input)], sort_keys=True, separators=(",", ":")
-    )
+def _shared(generation: Generation, files: tuple[Source, ...]) -> str:
+    """SHA-256 of generator and input: files in it are named by their content.
+
+    However it was given, and whatever its name ends with.
+    """
+    contents = {one.input: f"sha256:{one.sha256}" for one in files}
+    given = {
+        name: [contents.get(f"{name}[{number}]", item) for number, item in enumerate(value)]
+        if isinstance(value, list)
+        else contents.get(name, value)
+        for name, value in generation.input.items()
+    }
+    canonical = json.dumps([generation.generator, given], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("utf-8", "replace")).hexdigest()
 
 

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from boards import Boards
 from boards.errors import (
+    BoardsError,
     ConflictError,
     GenerationFailedError,
     InvalidInputError,
@@ -341,6 +342,29 @@ async def test_a_bad_input_is_told_by_the_preferred_generator(
         with pytest.raises(InvalidInputError) as caught:
             await boards.generate("draw", prompt="a cat", size=1, fallback="on_error")
     assert caught.value.generator == "acme/draw"
+
+
+@pytest.mark.parametrize("why", ["file", "input", "key", "generator"])
+async def test_a_used_dedupe_key_stands_for_a_request_that_cannot_be_made_any_more(
+    acme: Acme, open_boards: Open, tmp_path: Path, why: str
+) -> None:
+    """Its caller died, and repeats it: what it paid for is there, and is no error."""
+    picture = tmp_path / "picture.png"
+    picture.write_bytes(PNG)
+    async with open_boards() as boards:
+        first = await boards.submit("draw", prompt="a cat", image=picture, dedupe_key="order-7")
+        await boards.wait(first.id)
+    picture.unlink()
+    given = {"prompt": "a cat", **({"image": picture} if why == "file" else {})}
+    given |= {"size": 1} if why == "input" else {}
+    name = "nothing" if why == "generator" else "draw"
+    async with open_boards(environment={} if why == "key" else None) as boards:
+        again = await boards.submit(name, dedupe_key="order-7", input=given)
+        made = await boards.generate(name, dedupe_key="order-7", input=given)
+        with pytest.raises(BoardsError):
+            await boards.generate(name, dedupe_key="order-8", input=given)
+    assert (again.id, made.id, made.status) == (first.id, first.id, "succeeded")
+    assert acme.counts["submit"] == 1
 
 
 async def test_an_equal_request_is_answered_by_the_earlier_one(

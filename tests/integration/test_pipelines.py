@@ -303,11 +303,14 @@ async def test_watching_tells_each_move(studio: Open) -> None:
 
 
 async def test_a_dedupe_key_starts_one_run(acme: Acme, studio: Open) -> None:
-    """The second call gets the first one's."""
+    """Any other call gets the first one's, also with an input that would begin nothing."""
     pipeline = Pipeline("one")
     pipeline.step("a", "acme/draw", prompt="a")
     async with studio() as boards:
         runs = await asyncio.gather(*(boards.run(pipeline, dedupe_key="k") for _ in range(3)))
+        runs.append(await boards.run(pipeline, dedupe_key="k", nobody="asked"))
+        with pytest.raises(InvalidInputError):
+            await boards.run(pipeline, dedupe_key="other", nobody="asked")
     assert len({run.id for run in runs}) == 1
     assert acme.counts["submit"] == 1
 

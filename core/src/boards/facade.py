@@ -162,7 +162,12 @@ class Facade:
         from boards.choosing import Options  # noqa: PLC0415  # loaded with the registry
 
         options = Options(dedupe_key, priority, cache, fallback, on_ambiguous, self.scope)
-        request = await self._prepared(name, input, inputs, options)
+        try:
+            request = await self._prepared(name, input, inputs, options)
+        except BoardsError:
+            if (known := await self._deduped(options)) is None:
+                raise
+            return succeeded(await self._running.wait(known))
         return succeeded(await self._running.run(request))
 
     @overload
@@ -211,7 +216,21 @@ class Facade:
         from boards.choosing import Options  # noqa: PLC0415  # loaded with the registry
 
         options = Options(dedupe_key, priority, cache, fallback, on_ambiguous, self.scope)
-        return await self._running.create(await self._prepared(name, input, inputs, options))
+        try:
+            request = await self._prepared(name, input, inputs, options)
+        except BoardsError:
+            if (known := await self._deduped(options)) is None:
+                raise
+            return known
+        return await self._running.create(request)
+
+    async def _deduped(self, options: "Options") -> Generation | None:
+        """What a request's key stands for: whoever repeats it gets that, even if its file is gone.
+
+        Only asked where the request cannot be made; otherwise its creation finds it.
+        """
+        key, owner = options.dedupe_key, options.owner
+        return None if key is None else await self._running.store.deduped(key, owner=owner)
 
     async def wait(self, generation_id: str) -> Generation:
         """The generation when it ended, however it ended, or when it is ``unknown``.
@@ -348,22 +367,28 @@ class Facade:
 
         conductor, storage = self._pipelines, self._running.storage
         options = Options(dedupe_key, priority, owner=self.scope)
-        spec = spec_of(pipeline, self.registry)
-        for record in pipeline.records if isinstance(pipeline, Pipeline) else ():
-            self.registry.add(record)
-        refuse_reserved(RESERVED, inputs, spec.name)
-        whole = {**(input or {}), **inputs}
-        await self._refuse_foreign_files(whole, self.scope)
-        run = await prepared(
-            spec,
-            whole,
-            self.registry,
-            self.settings,
-            storage,
-            owner=options.owner,
-            dedupe_key=options.dedupe_key,
-            priority=options.priority,
-        )
+        try:
+            spec = spec_of(pipeline, self.registry)
+            for record in pipeline.records if isinstance(pipeline, Pipeline) else ():
+                self.registry.add(record)
+            refuse_reserved(RESERVED, inputs, spec.name)
+            whole = {**(input or {}), **inputs}
+            await self._refuse_foreign_files(whole, self.scope)
+            run = await prepared(
+                spec,
+                whole,
+                self.registry,
+                self.settings,
+                storage,
+                owner=options.owner,
+                dedupe_key=options.dedupe_key,
+                priority=options.priority,
+            )
+        except BoardsError:
+            known = await conductor.deduped(options.dedupe_key, owner=options.owner)
+            if known is None:
+                raise
+            return known
         return await conductor.start(run)
 
     async def wait_run(self, run_id: str) -> "PipelineRun":

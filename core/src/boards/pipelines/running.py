@@ -204,6 +204,10 @@ class Conductor:
             self._runner.wake(run.id)
         return created
 
+    async def deduped(self, key: str | None, *, owner: str) -> PipelineRun | None:
+        """The run that an owner's dedupe key stands for, if it was used."""
+        return None if key is None else await self._runs.deduped(key, owner=owner)
+
     async def get(self, run_id: str, *, owner: str) -> PipelineRun:
         """A run of an owner by its id, or by the beginning of it.
 

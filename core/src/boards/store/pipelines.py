@@ -46,6 +46,9 @@ class RunStore(Protocol):
     async def get(self, run_id: str, *, owner: str | None = None) -> PipelineRun | None:
         """One run, its steps with their generations as they are now; of any owner if None."""
 
+    async def deduped(self, key: str, *, owner: str) -> PipelineRun | None:
+        """The run that an owner's dedupe key stands for, if it was used."""
+
     async def find(self, prefix: str, *, owner: str = "", limit: int = 5) -> list[PipelineRun]:
         """Runs whose id begins so, without generations."""
 
@@ -230,6 +233,11 @@ class SQLiteRuns:
         )
         generations = {one.id: one for one in map(generation_of, rows)}
         return evolve(run, steps=tuple(_with_generation(step, generations) for step in run.steps))
+
+    async def deduped(self, key: str, *, owner: str) -> PipelineRun | None:
+        """The run that an owner's dedupe key stands for, if it was used."""
+        found = await self._rows(_SAME, (owner, key))
+        return await self.get(found[0][0]) if found else None
 
     async def find(self, prefix: str, *, owner: str = "", limit: int = 5) -> list[PipelineRun]:
         """Runs whose id begins so, oldest first, without generations."""

@@ -189,6 +189,9 @@ class Store(Protocol):
     async def get(self, generation_id: str, *, owner: str | None = None) -> Generation | None:
         """One generation, by its id; of any owner when ``owner`` is None."""
 
+    async def deduped(self, key: str, *, owner: str) -> Generation | None:
+        """The generation that an owner's ``dedupe_key`` stands for, if it was used."""
+
     async def find(self, prefix: str, *, owner: str = "", limit: int = 5) -> list[Generation]:
         """Generations whose id begins so (people type a part of it)."""
 

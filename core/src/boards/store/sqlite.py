@@ -292,6 +292,11 @@ class SQLiteStore:
         rows = await self._rows(f"{_SELECT} WHERE g.id = ?{where}", (generation_id, *values))
         return generation_of(rows[0]) if rows else None
 
+    async def deduped(self, key: str, *, owner: str) -> Generation | None:
+        """The generation that an owner's dedupe key stands for, if it was used."""
+        rows = await self._rows(f"{_SELECT} WHERE g.owner = ? AND g.dedupe_key = ?", (owner, key))
+        return generation_of(rows[0]) if rows else None
+
     async def find(
         self, prefix: str, *, owner: str = "", limit: int = 5
     ) -> builtins.list[Generation]:

@@ -21,6 +21,7 @@ from boards.errors import (
     SpecError,
     UnavailableError,
 )
+from boards.generations import Cost
 from tests.integration.acme import PNG, Acme, drop, generator
 from tests.integration.conftest import Open
 
@@ -308,6 +309,7 @@ async def test_a_stand_in_has_to_take_the_input(
 ) -> None:
     """The first provider has no key, the second no input called style: it is the third's."""
     boards = both(acme, other, tmp_path, environment={"OTHER_KEY": "acme-secret-key"})
+    price = {"unit": "image", "usd": 0.5, "source": "https://x.example", "as_of": "2026-11-01"}
     third = {**other.provider(), "priority": 200}
     third["config"] = {**third["config"], "api_key_env": "OTHER_KEY"}
     async with Boards(
@@ -319,7 +321,7 @@ async def test_a_stand_in_has_to_take_the_input(
         },
         generators=[
             *(boards.registry.spec(id_) for id_ in ("acme/draw", "other/draw")),
-            {**generator(), "provider": "third"},
+            {**generator(), "provider": "third", "cost": price},
         ],
         allow_private_hosts=True,
     ) as boards:
@@ -329,6 +331,7 @@ async def test_a_stand_in_has_to_take_the_input(
             {"from": "acme/draw", "to": "third/draw", "reason": "ACME_KEY is not set"},
             {"from": "other/draw", "to": "third/draw", "reason": "It does not take this input"},
         ]
+        assert boards.estimate("draw", prompt="a cat", style="photo") == Cost(0.5, "image")
         with pytest.raises(InvalidInputError) as caught:
             await boards.generate("draw", prompt="a cat", style="none", fallback=fallback)
         assert caught.value.generator == "other/draw"

@@ -650,13 +650,14 @@ class Facade:
         **inputs: Any,
     ) -> Cost | None:
         """What a generation would cost by the spec's list price; None where it has none."""
-        from boards.choosing import estimate  # noqa: PLC0415  # loaded with the registry
+        from boards.choosing import choose, estimate  # noqa: PLC0415  # loaded with the registry
         from boards.engine.inputs import checked  # noqa: PLC0415  # loaded with the engine
 
         name, input = self._named(name, input)  # noqa: A001
-        entry = self.choose(name)
+        whole = {**(input or {}), **inputs}
+        entry = choose(self.registry, name, self.settings.fallback, whole).entries[0]
         compiled = self.registry.compiled(entry.id)
-        return estimate(compiled, checked(compiled.inputs, {**(input or {}), **inputs}, entry.id))
+        return estimate(compiled, checked(compiled.inputs, whole, entry.id))
 
     @overload
     async def explain(self, generator: "Generator", /) -> "Explanation": ...

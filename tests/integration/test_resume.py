@@ -244,6 +244,72 @@ async def test_a_server_that_breaks_off_forever_is_not_asked_forever(
     assert len(store.asked) <= 20
 
 
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_of_many_downloads_the_soonest_to_expire_goes_first(
+    store: Store, storage: LocalStorage, leaves: bool
+) -> None:
+    """Of whichever generation it is; who gives up while it waits keeps nobody from going."""
+    transport = AiohttpTransport(AddressPolicy(True))
+    downloader = Downloader(transport, storage, limit=10 * MB, concurrency=1)
+    order: list[float] = []
+
+    async def fetch(expires_at: float) -> None:
+        downloaded = await downloader.fetch(store.url, expires_at=expires_at)
+        order.append(expires_at)
+        await downloaded.writer.abort()
+
+    waiting = {at: asyncio.create_task(fetch(at)) for at in (9.0, 5.0, 1.0, 3.0)}
+    await asyncio.sleep(0)
+    if leaves:
+        waiting.pop(1.0).cancel()
+    await asyncio.gather(*waiting.values())
+    await downloader.close()
+    await transport.close()
+    assert order == ([9.0, 3.0, 5.0] if leaves else [9.0, 1.0, 3.0, 5.0])
+
+
+async def test_outputs_are_fetched_in_the_order_in_which_they_expire(
+    acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where one at a time is fetched: those of all generations, whichever was announced first."""
+    monkeypatch.setitem(Downloader.__init__.__kwdefaults__, "concurrency", 1)
+    held, asked = asyncio.Event(), list[str]()
+
+    async def result(request: web.Request) -> web.StreamResponse:
+        job = request.match_info["id"]
+        names = {"late": f"{job}-late", "soon": f"{job}-soon"}
+        if job == "job-1":
+            names = {"late": "blocks"}
+        return web.json_response(
+            {at: [{"url": f"{acme.url}/files/{name}.png"}] for at, name in names.items()}
+        )
+
+    async def file(request: web.Request) -> web.StreamResponse:
+        name = request.match_info["name"].removesuffix(".png")
+        asked.append(name)
+        if name == "blocks":
+            await held.wait()
+        return await acme.file(request)
+
+    acme.answers["result"], acme.answers["file"] = result, file
+    outputs = [
+        {"from": "body.late[*].url", "expires": "2h"},
+        {"from": "body.soon[*].url", "expires": "1m"},
+    ]
+    async with open_boards(execution={"extract": {"outputs": outputs}}) as boards:
+        made = [await boards.submit("draw", prompt="a cat")]
+        while not asked:
+            await asyncio.sleep(0.01)
+        waiting = boards._running._downloader._slots._waiting
+        for number in (2, 4):
+            made.append(await boards.submit("draw", prompt="a cat"))
+            while len(waiting) < number:
+                await asyncio.sleep(0.01)
+        held.set()
+        assert {(await boards.wait(one.id)).status for one in made} == {"succeeded"}
+    assert asked == ["blocks", "job-2-soon", "job-3-soon", "job-2-late", "job-3-late"]
+
+
 async def test_what_is_kept_for_the_next_fetch_is_dropped_in_the_end(
     store: Store, storage: LocalStorage, downloader: Downloader, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -331,12 +331,14 @@ class _Downloads:
         self._telemetry = telemetry
         self._inner = inner
 
-    async def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> "Downloaded":
+    async def fetch(
+        self, url: str, headers: Mapping[str, str] | None = None, *, expires_at: float = 0.0
+    ) -> "Downloaded":
         known = self._telemetry.current
         if known is None:
-            return await self._inner.fetch(url, headers)
+            return await self._inner.fetch(url, headers, expires_at=expires_at)
         async with self._telemetry.child(known, "boards.download", url) as span:
-            downloaded = await self._inner.fetch(url, headers)
+            downloaded = await self._inner.fetch(url, headers, expires_at=expires_at)
             size = downloaded.writer.size
             span.set_attribute("boards.download.size", size)
             self._telemetry.fetched(known, size)

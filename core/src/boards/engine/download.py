@@ -5,11 +5,13 @@ still the same bytes; otherwise it begins again.
 """
 
 import asyncio
+import heapq
 import math
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final, Protocol
@@ -70,8 +72,47 @@ class Downloaded:
 class Fetcher(Protocol):
     """Fetches outputs."""
 
-    async def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Downloaded:
+    async def fetch(
+        self, url: str, headers: Mapping[str, str] | None = None, *, expires_at: float = 0.0
+    ) -> Downloaded:
         """Fetch one URL: see :meth:`Downloader.fetch`."""
+
+
+class _Slots:
+    """So many at once; of those that wait, the one that can wait the shortest goes first."""
+
+    def __init__(self, free: int) -> None:
+        self._free = free
+        self._number = 0
+        self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
+
+    @asynccontextmanager
+    async def taken(self, until: float) -> AsyncIterator[None]:
+        """Hold one; ``until`` when what it is for has to be done."""
+        if self._free > 0:
+            self._free -= 1
+        else:
+            given: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._number += 1
+            heapq.heappush(self._waiting, (until, self._number, given))
+            try:
+                await given
+            except asyncio.CancelledError:
+                if given.done() and not given.cancelled():
+                    self._leave()
+                raise
+        try:
+            yield
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        while self._waiting:
+            _, _, given = heapq.heappop(self._waiting)
+            if not given.done():
+                given.set_result(None)
+                return
+        self._free += 1
 
 
 @define
@@ -136,23 +177,26 @@ class Downloader:
         self._storage = storage
         self._limit = limit
         self._timeout = timeout
-        self._slots = asyncio.Semaphore(concurrency)
+        self._slots = _Slots(concurrency)
         self._kept: OrderedDict[str, _Partial] = OrderedDict()
 
-    async def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Downloaded:
+    async def fetch(
+        self, url: str, headers: Mapping[str, str] | None = None, *, expires_at: float = 0.0
+    ) -> Downloaded:
         """Fetch one URL.
 
         Args:
             url: http(s), from a reply.
             headers: For the URL's own origin only, credentials included; dropped for good at a
                 redirect elsewhere.
+            expires_at: Where many wait, the soonest goes first: Unix seconds.
 
         Raises:
             ProviderError: ``untrusted_url`` for an address that is not public or a scheme other
                 than http(s), ``not_found``, ``transient`` where trying again may help, and
                 ``provider`` for what is too large.
         """
-        async with self._slots:
+        async with self._slots.taken(expires_at):
             await self._forget(before=time.monotonic() - _KEPT_SECONDS)
             partial = self._kept.pop(url, None) or _Partial()
             try:

@@ -402,7 +402,9 @@ class _Unfetched:
     _wording: Wording
     _notes: list[str]
 
-    async def fetch(self, url: str, _headers: Mapping[str, str] | None = None) -> Downloaded:
+    async def fetch(
+        self, url: str, headers: Mapping[str, str] | None = None, *, expires_at: float = 0.0
+    ) -> Downloaded:
         self._notes.append(f"{url} would be fetched first; its bytes stand in the request.")
         content = url.encode()
         self._wording.unfetched(content, url)

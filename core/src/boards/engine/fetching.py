@@ -218,8 +218,7 @@ async def _failed(machine: "Machine", flight: "Flight", error: ProviderError) ->
     flight.failures += 1
     lacking = [output for output in flight.generation.outputs if output.key is None]
     ends = [output.expires_at for output in lacking if output.expires_at is not None]
-    submitted = flight.generation.submitted_at or flight.generation.created_at
-    expired = time.time() > (min(ends) if ends else submitted + _PATIENCE)
+    expired = time.time() > (min(ends) if ends else _patience_ends(flight))
     missing = error.kind == "not_found"
     if expired and (missing or error.retryable):
         return await machine.fail(
@@ -239,10 +238,16 @@ async def _failed(machine: "Machine", flight: "Flight", error: ProviderError) ->
     )
 
 
+def _patience_ends(flight: "Flight") -> float:
+    """Until when outputs of unknown life are tried again; Unix seconds."""
+    return (flight.generation.submitted_at or flight.generation.created_at) + _PATIENCE
+
+
 async def _fetch_one(machine: "Machine", flight: "Flight", output: Output) -> Output:
     assert output.url is not None  # noqa: S101  # only URLs are fetched
     url, headers = await _addressed(machine.client(flight.generation.provider), output)
-    downloaded = await machine.downloader.fetch(url, headers)
+    ends = output.expires_at or _patience_ends(flight)
+    downloaded = await machine.downloader.fetch(url, headers, expires_at=ends)
     wanted = _artifact_type(flight)
     head = downloaded.writer.head
     declared = output.mime or downloaded.content_type

@@ -403,6 +403,28 @@ async def test_files_of_equal_requests_are_compared_by_content(
     assert acme.counts["submit"] == 2
 
 
+async def test_what_went_elsewhere_is_shared_with_those_alone_who_may_go_there(
+    acme: Acme, other: Acme, tmp_path: Path
+) -> None:
+    """Whoever names a provider, or wants no other, does not get another one's result."""
+    submit = acme.submit
+
+    async def refuse(_request: web.Request) -> web.StreamResponse:
+        return web.json_response({}, status=402)
+
+    acme.answers["submit"] = refuse
+    async with both(acme, other, tmp_path) as boards:
+        moved = await boards.generate("draw", prompt="a cat", cache=True, fallback="on_error")
+        again = await boards.generate("draw", prompt="a cat", cache=True, fallback="on_error")
+        acme.answers["submit"] = submit
+        named = await boards.generate("acme/draw", prompt="a cat", cache=True, fallback="on_error")
+        strict = await boards.generate("draw", prompt="a cat", cache=True, fallback="off")
+    assert moved.provider == "other"
+    assert again.id == moved.id
+    assert named.provider == "acme"
+    assert strict.id == named.id
+
+
 async def test_equal_requests_under_way_are_one(acme: Acme, open_boards: Open) -> None:
     """Who comes second waits for the first."""
     async with open_boards() as boards:

@@ -110,7 +110,8 @@ class Store(Protocol):
             happenings: Its first events.
             shared_as: What identifies the request: a generation of this owner that was created
                 with the same, and succeeded or is under way, is returned instead; one that is to
-                be canceled is not. Its ``dedupe_key`` goes first.
+                be canceled is not, nor one that went to a generator which is no alternative of
+                this one. Its ``dedupe_key`` goes first.
             max_in_flight: How many of its owner's may be under way, this one included.
             sources: Its inputs that may be artifacts of earlier generations of its owner. Only a
                 store that has a ``lineage`` need keep what it finds of them.

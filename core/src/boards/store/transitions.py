@@ -109,7 +109,8 @@ _SAME: Final = f"{_GET} g.owner = ? AND g.dedupe_key = ?"
 
 _SHARED: Final = f"""{_GET} g.seq = (
     SELECT max(r.generation) FROM requests r JOIN generations s ON s.seq = r.generation
-    WHERE r.owner = ? AND r.key = ? AND s.phase NOT IN ('failed', 'canceled', 'expired')
+    WHERE r.owner = ? AND r.key = ? AND s.generator IN (SELECT value FROM json_each(?))
+        AND s.phase NOT IN ('failed', 'canceled', 'expired')
         AND (s.phase = 'succeeded' OR NOT s.canceling))"""
 
 
@@ -142,8 +143,8 @@ class Create(Write):
     """Insert a generation, unless another one of its owner stands for it; the one that is there."""
 
     __slots__ = (
-        "_events", "_generation", "_input", "_max_in_flight", "_row", "_shared_as", "_sources",
-        "announced", "happenings",
+        "_events", "_generation", "_generators", "_input", "_max_in_flight", "_row", "_shared_as",
+        "_sources", "announced", "happenings",
     )  # fmt: skip
 
     def __init__(
@@ -164,6 +165,11 @@ class Create(Write):
         self._generation = generation
         self._events = _event_rows(happenings)
         self._input = encode(generation.input)
+        self._generators: str | None = None
+        if shared_as is not None:
+            # What went elsewhere since is not for those who may not go there.
+            others = [one.generator for one in generation.alternatives]
+            self._generators = encode([generation.generator, *others])
         self._row = (
             generation.id,
             generation.owner,
@@ -194,7 +200,8 @@ class Create(Write):
         if self._shared_as is not None:
             # Its own key says more than that it is like another one.
             shared = execute(_SAME, same).fetchone()
-            shared = shared or execute(_SHARED, (owner, self._shared_as)).fetchone()
+            may_be = (owner, self._shared_as, self._generators)
+            shared = shared or execute(_SHARED, may_be).fetchone()
             if shared is not None:
                 return generation_of(shared)
         if self._max_in_flight is not None:

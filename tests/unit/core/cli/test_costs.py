@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 from tests.unit.core.cli.conftest import Ran
 
-from boards.budgets import Reserve, Settle
+from boards.budgets import Release, Reserve, Settle
 from boards.generations import Attempt, Generation, new_id
 from boards.store import Change
 from boards.store.sqlite import SQLiteStore
@@ -60,6 +60,35 @@ def test_what_was_spent_is_a_table(cli: Cli, monkeypatch: pytest.MonkeyPatch) ->
         ["total", "4", "$0.0420", "$0.0390", "$0.0430"],
     ]
     assert ran.err.startswith("Budget of 1 USD/month: $0.9150 left, until 20")
+
+
+async def _move(home: Path) -> None:
+    store = SQLiteStore(home / "boards.db")
+    await store.open()
+    await store.own()
+    one = await store.create(
+        Generation(id=new_id(), generator="fal/x", provider="fal", artifact_type="image", input={})
+    )
+    for number, provider in ((1, "fal"), (2, "replicate")):
+        attempt = Attempt(one.id, number, "uuid", "key", "digest", 1, 1.0)
+        sent = evolve(one, phase="submitting", provider=provider, generator=f"{provider}/x")
+        await store.cas(Change("queued", sent, (), attempt, Reserve(5_000), moved=number > 1))
+        moved = evolve(sent, phase="queued", provider="replicate", generator="replicate/x")
+        if number == 1:
+            refused = evolve(attempt, outcome="refused")
+            await store.cas(Change("submitting", moved, (), refused, Release(1), moved=True))
+    await store.close()
+
+
+def test_a_generation_at_two_providers_is_one_in_all(cli: Cli, tmp_path: Path) -> None:
+    """It has an attempt at each, and counts in the line of each; in the total it counts once."""
+    asyncio.run(_move(tmp_path / "home"))
+    found = json.loads(cli("costs", "--json").out)
+    assert {one["name"]: one["generations"] for one in found["groups"]} == {
+        "fal": 1,
+        "replicate": 1,
+    }
+    assert (found["total"]["generations"], found["total"]["reserved_usd"]) == (1, 0.005)
 
 
 @pytest.mark.usefixtures("spent")

@@ -24,6 +24,7 @@ from boards.sync import Boards
 from boards.testing.emulators.fal import FalEmulator
 from boards.testing.emulators.replicate import ReplicateEmulator
 from boards.testing.emulators.server import Emulator, Knobs, running
+from tests.integration.acme import PNG
 
 BOARDS = [sys.executable, "-m", "boards.cli"]
 QUICK = Knobs(queue_seconds=0.02, run_seconds=0.05)
@@ -209,6 +210,20 @@ def test_a_default_generator_an_input_file_and_an_earlier_result(shell: Shell) -
         made = shell.json("generate", "replicate/flux-dev", "prompt=a dog", f"image={given}")
         assert made["input"]["image"].startswith("artifact:")
         assert made["status"] == "succeeded"
+
+
+def test_a_used_key_shows_its_generation_whatever_became_of_the_request(shell: Shell) -> None:
+    """A script that is begun again: its picture is gone by then, and so is the provider's key."""
+    (shell.path / "cat.png").write_bytes(PNG)
+    command = ("generate", "replicate/flux-dev", "prompt=a dog", "image=@cat.png", "--dedupe-key")
+    first = shell.run(*command, "order-7")
+    assert first.returncode == 0, first.stderr
+    (shell.path / "cat.png").unlink()
+    for _ in range(2):
+        again = shell.run(*command, "order-7")
+        assert (again.returncode, again.stdout) == (0, first.stdout), again.stderr
+        shell.environment.pop("REPLICATE_API_TOKEN", None)
+    told(shell.run(*command, "order-8"), 3)
 
 
 def told(done: subprocess.CompletedProcess[str], code: int) -> str:

@@ -89,13 +89,32 @@ async def _generate(
 ) -> int:
     async with session.opened() as boards:
         try:
-            entry = await _chosen(boards, name)
-        except UnavailableError as error:
-            error.problems = await _mistakes(boards, name, pairs, mapping)
-            raise
-        values = await _inputs(boards, entry, pairs, mapping)
-        generation = await boards.submit(name, input=values, dedupe_key=dedupe_key)
+            generation = await _submitted(boards, name, pairs, mapping, dedupe_key)
+        except BoardsError:
+            if dedupe_key is None:
+                raise
+            store = boards._running.store  # the same package
+            known = await store.deduped(dedupe_key, owner=boards.scope)
+            if known is None:
+                raise
+            generation = known
         return await _attend(session, boards, generation, directory, until_accepted=no_wait)
+
+
+async def _submitted(
+    boards: Boards,
+    name: str,
+    pairs: "list[Pair]",
+    mapping: dict[str, Any],
+    dedupe_key: str | None,
+) -> Generation:
+    try:
+        entry = await _chosen(boards, name)
+    except UnavailableError as error:
+        error.problems = await _mistakes(boards, name, pairs, mapping)
+        raise
+    values = await _inputs(boards, entry, pairs, mapping)
+    return await boards.submit(name, input=values, dedupe_key=dedupe_key)
 
 
 async def _chosen(boards: Boards, name: str) -> "GeneratorEntry":

@@ -412,6 +412,7 @@ async def test_a_run_that_ended_leaves_nothing_in_memory(studio: Open) -> None:
             while conductor._seen or conductor._specs:
                 await asyncio.sleep(0.01)
         assert not conductor._troubles
+        assert not conductor._askers
         assert not conductor._observers.asking(())
 
 

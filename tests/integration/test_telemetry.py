@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from boards import GenerationFailedError, SettingsError
+from boards import Boards, GenerationFailedError, SettingsError
+from boards.pipelines import Pipeline
 from tests.integration.acme import Acme, drop
 from tests.integration.conftest import Open
 
@@ -215,6 +216,32 @@ async def test_a_generation_that_moves_to_another_process_has_two_traces(
     assert [(one.attributes or {})["boards.generation.id"] for one in both] == [generation.id] * 2
     assert both[1].parent is None
     assert sum(p.value for p in collected.figures()["boards.generations.in_flight"]) == 0
+
+
+async def test_steps_of_a_pipeline_are_inside_the_span_of_whoever_started_the_run(
+    open_boards: Open, acme: Acme, collected: Collected
+) -> None:
+    """Also where two start one at once: no request has the steps of another one in its trace."""
+    pipeline = Pipeline("chain", inputs={"idea": str})
+    first = pipeline.step("first", "acme/draw", prompt=pipeline.input.idea)
+    pipeline.step("last", "acme/draw", prompt="more", image=first.artifacts[0])
+    mine: dict[str, int] = {}
+
+    async def request(boards: Boards, idea: str) -> None:
+        with trace.get_tracer("host").start_as_current_span(idea) as span:
+            run = await boards.start_run(pipeline, idea=idea)
+        run = await boards.wait_run(run.id)
+        mine.update(
+            (str(step.generation_id), span.get_span_context().span_id) for step in run.steps
+        )
+
+    async with open_boards() as boards:
+        await asyncio.gather(request(boards, "a fox"), request(boards, "a hare"))
+    found = {
+        (root.attributes or {})["boards.generation.id"]: root.parent and root.parent.span_id
+        for root in collected.spans()["boards.generation"]
+    }
+    assert found == mine
 
 
 async def test_what_is_committed_while_a_process_leaves_begins_no_trace(

@@ -7,6 +7,7 @@ two begins it again under the same key, and nothing is paid for twice.
 
 import asyncio
 import contextlib
+import contextvars
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -66,6 +67,8 @@ class Conductor:
         self._runner = EmbeddedRunner()
         self._specs: dict[str, PipelineSpec] = {}
         self._seen: dict[str, bool] = {}
+        # Of whoever started a run here: its steps belong to the same request, and trace.
+        self._askers: dict[str, contextvars.Context] = {}
         self._epoch = 0
         self._undecided: set[str] = set()
         self._observers = Observers()
@@ -128,6 +131,7 @@ class Conductor:
             if run is None or run.final or not self._engine.driving:
                 self._specs.pop(run_id, None)
                 self._seen.pop(run_id, None)
+                self._askers.pop(run_id, None)
                 return Done()
             spec = self._specs.get(run_id) or from_document(run.document)
             self._specs[run_id] = spec
@@ -142,7 +146,11 @@ class Conductor:
                 continue
             if not moves.begin:
                 return Done()  # until a generation ends
-            begun = [self._begin(spec, moves.run, step) for step in moves.begin]
+            asker = self._askers.get(run_id, contextvars.Context())
+            begun = [
+                asyncio.create_task(self._begin(spec, moves.run, step), context=asker.copy())
+                for step in moves.begin
+            ]
             outcomes = await asyncio.gather(*begun, return_exceptions=True)
             for outcome in outcomes:
                 if isinstance(outcome, BaseException) and not isinstance(outcome, ConflictError):
@@ -201,6 +209,7 @@ class Conductor:
         created = await self._runs.create(run)
         if self._engine.driving and created.id == run.id:
             self._seen[run.id] = False
+            self._askers[run.id] = contextvars.copy_context()
             self._runner.wake(run.id)
         return created
 

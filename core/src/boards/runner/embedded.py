@@ -1,6 +1,7 @@
 """The runner inside the process: one timer for all generations, a task only while one moves."""
 
 import asyncio
+import contextvars
 import heapq
 import math
 import time
@@ -38,6 +39,8 @@ class EmbeddedRunner:
         self._woken: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        # Not that of whoever set the timer: its spans and log lines would be those of others, too.
+        self._context = contextvars.copy_context()
         self._stopped = False
 
     def start(self, drive: Drive) -> None:
@@ -77,7 +80,7 @@ class EmbeddedRunner:
             if self._timer.when() <= soonest:
                 return
             self._timer.cancel()
-        self._timer = self._loop.call_at(soonest, self._fire)
+        self._timer = self._loop.call_at(soonest, self._fire, context=self._context)
 
     def _fire(self) -> None:
         """Begin what is due; so many, and the others at the next turn."""

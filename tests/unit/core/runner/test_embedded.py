@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextvars import ContextVar
 
 from boards.runner import Again, Done
 from boards.runner.embedded import EmbeddedRunner
@@ -58,4 +59,27 @@ async def test_a_short_wait_is_kept_to_the_millisecond() -> None:
     due = {name: when - now for when, name in runner._heap}
     assert 0.09 < due["short"] < 0.11
     assert 9.99 < due["long"] < 10.03
+    await runner.stop()
+
+
+async def test_what_is_driven_belongs_to_nobody_who_happened_to_set_the_timer() -> None:
+    """A host's request, say: its variables would be in the log lines and spans of others."""
+    request: ContextVar[str] = ContextVar("request", default="none")
+    runner = EmbeddedRunner()
+    seen: dict[str, str] = {}
+    over = asyncio.Event()
+
+    async def drive(generation_id: str) -> Again | Done:
+        seen[generation_id] = request.get()
+        if len(seen) == 2:
+            over.set()
+        return Done()
+
+    runner.start(drive)
+    request.set("of the first")
+    runner.enqueue("first")
+    request.set("of the second")
+    runner.enqueue("second")
+    await over.wait()
+    assert seen == {"first": "none", "second": "none"}
     await runner.stop()

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from aiohttp import web
 
 from boards import Boards
+from boards.adapters import Adapter, Job
 from boards.errors import NotFoundError, WebhookError
 from boards.generations import Generation
 from tests.integration.acme import WEBHOOK_KEY, Acme, drop, generator
@@ -236,6 +238,55 @@ async def test_a_call_spares_the_next_submit_where_the_second_was_refused(
         ended = await asyncio.wait_for(boards.wait(generation.id), 3)
     assert (ended.status, ended.provider_job_id) == ("succeeded", "job-1")
     assert (acme.counts["submit"], acme.counts["cancel"]) == (2, 0)
+
+
+class Stubborn(Adapter):
+    """One that fails to cancel, and says with what."""
+
+    async def cancel(self, job: Job) -> None:
+        raise ValueError(f"no cancel with {self.client.named_secret('api_key')}")
+
+
+async def test_a_second_job_that_cannot_be_stopped_is_told_all_the_same(
+    acme: Acme, open_boards: Open
+) -> None:
+    """By its event, and by a line of the log that names it; the adapter's mistake loses neither."""
+    submit = acme.submit
+
+    async def lossy(request: Any) -> Any:
+        reply = await submit(request)
+        return await drop(request) if acme.counts["submit"] == 1 else reply
+
+    acme.answers["submit"] = lossy
+    with structlog.testing.capture_logs() as lines:
+        structlog.configure(processors=structlog.get_config()["processors"])
+        async with open_boards(
+            provider={"webhook": WEBHOOK, "adapter": f"{__name__}:Stubborn"},
+            execution=SLOW,
+            webhook_url=PUBLIC,
+        ) as boards:
+            generation = await boards.submit("draw", prompt="a cat", on_ambiguous="resubmit")
+            async for event in boards.events(generation.id):
+                if event.type == "submitted":
+                    break
+            body = call(acme, status="running")
+            await boards.receive_webhook("acme", signed(body), body, await token_of(acme))
+            async for event in boards.events(generation.id):
+                if event.type == "resolved":
+                    break
+    structlog.reset_defaults()
+    assert dict(event.data) == {"decision": "orphan", "provider_job_id": "job-1"}
+    (line,) = [one for one in lines if one["event"] == "an orphan runs on"]
+    assert line == {
+        "event": "an orphan runs on",
+        "log_level": "warning",
+        "error": "ValueError: no cancel with ***",
+        "generation": generation.id,
+        "generator": "acme/draw",
+        "provider": "acme",
+        "provider_job_id": "job-1",
+        "attempt": 1,
+    }
 
 
 async def test_a_call_of_the_provider_that_a_generation_has_left_is_about_an_orphan(

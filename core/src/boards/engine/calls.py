@@ -17,9 +17,8 @@ from boards.engine.accepting import accepted_as
 from boards.engine.flight import Flight, Heard
 from boards.engine.machine import own_attempt
 from boards.engine.recovering import resolved
-from boards.engine.rest import TRANSPORT_ERRORS
 from boards.engine.webhooks import Replays, token_hash
-from boards.errors import BoardsError, NotFoundError
+from boards.errors import NotFoundError
 from boards.generations import Attempt, Generation
 from boards.logs import Logger
 from boards.spec.paths import ABSENT
@@ -194,15 +193,23 @@ class Calls:
         await self._store.attempt_result(found, outcome="accepted")
         status = compiled.webhook_status(heard.reply, False)[0] if compiled.webhook_status else None
         if status in ("queued", "running") and found.job is not None:
-            try:
-                job = self._machine.job(Flight(sent, compiled, found))
-                await self._machine.stages(sent.provider).cancel(job)
-            except (BoardsError, *TRANSPORT_ERRORS) as error:
-                _log.warning("an orphan runs on", generation=generation.id, error=str(error))
+            await self._stop(Flight(sent, compiled, found))
         now = await self._store.get(generation.id)
         if now is not None and not now.final:
             await self._store.note(now, [resolved("orphan", found)])
         return True
+
+    async def _stop(self, orphan: Flight) -> None:
+        """Ask the provider to cancel a second job; whatever it answers, the job is told of."""
+        provider, attempt = orphan.generation.provider, orphan.attempt
+        try:
+            await self._machine.stages(provider).cancel(self._machine.job(orphan))
+        except Exception as error:
+            text = self._machine.client(provider).scrub(f"{type(error).__name__}: {error}")
+            job = None if attempt is None else attempt.provider_job_id
+            # The generation's own job is another one.
+            facts = {**orphan.facts(), "provider_job_id": job}
+            _log.warning("an orphan runs on", **facts, error=text)
 
 
 def _overtaken(generation: Generation, attempt: Attempt, attempts: Sequence[Attempt]) -> bool:

@@ -27,7 +27,7 @@ from boards.adapters import Adapter, Job
 from boards.adapters import reply as reply_value
 from boards.boards import succeeded
 from boards.engine.scrubbing import forms
-from boards.errors import ProviderError
+from boards.errors import ProviderError, UnavailableError
 from boards.logs import add_generation
 from boards.settings import load
 from tests.integration.acme import PNG, Acme, drop
@@ -430,6 +430,32 @@ async def test_an_adapter_that_quotes_them(
         sinks.keep(generation)
         sinks.keep(generation.as_dict())
     assert sinks.found_in(tmp_path / "home", PLANTED) == []
+
+
+class Locked(Adapter):
+    """One that cannot look for a job, nor ask about one, and says with what."""
+
+    async def reconcile(self, job: Job) -> list[dict[str, Any]] | None:
+        raise ProviderError("auth", f"cannot look with {self.client.named_secret('second')}")
+
+    async def status(self, job: Job) -> Any:
+        cause = ValueError(f"bad {self.client.named_secret('second')}")
+        raise UnavailableError("Unlock it.", remedy=f"Not by {cause}") from cause
+
+
+@pytest.mark.parametrize("lost", [True, False], ids=["a look-up", "a poll"])
+async def test_an_adapter_that_cannot_be_used_and_says_with_what(
+    acme: Acme, open_boards: Open, sinks: Sinks, tmp_path: Path, lost: bool
+) -> None:
+    """What holds a generation up is told to who waits, and in the log: where it came from, too."""
+    provider = {**PROVIDER, "adapter": f"{__name__}:Locked"}
+    if lost:
+        acme.answers["submit"] = drop
+    environment = {**ENVIRONMENT, "ACME_KEY": "acme-secret-key"}
+    async with open_boards(provider=provider, environment=environment) as boards:
+        assert await observed(boards, sinks) == ("unknown" if lost else "refused")
+    assert sinks.found_in(tmp_path / "home", PLANTED) == []
+    assert lost or any("Unlock it." in one for one in sinks.texts)
 
 
 async def test_the_signature_of_an_output_is_told_to_nobody(

@@ -17,7 +17,7 @@ from boards.engine.accounting import Accounts
 from boards.engine.download import Fetcher
 from boards.engine.files import read_file
 from boards.engine.flight import Flight
-from boards.engine.rest import ProviderClient
+from boards.engine.rest import ProviderClient, without_secrets
 from boards.engine.uploading import Uploads
 from boards.engine.webhooks import Addresses
 from boards.errors import BoardsError, Failure, ProviderErrorKind, StorageError, StoreError
@@ -228,6 +228,8 @@ class Machine:
                 return Again(time.time() + _AFTER_TROUBLE)
         if generation is None:
             return Done()
+        if flight is not None and not isinstance(error, StoreError | StorageError):
+            error = without_secrets(self.client(generation.provider), error)
         error.generation_id = error.generation_id or generation.id
         error.generator = error.generator or generation.generator
         error.provider = error.provider or generation.provider

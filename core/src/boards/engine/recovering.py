@@ -156,7 +156,8 @@ async def _unclaimed(machine: "Machine", flight: "Flight") -> list[dict[str, Any
     try:
         jobs = await machine.stages(provider).reconcile(machine.job(flight))
     except (ProviderError, UnavailableError, RenderError, *TRANSPORT_ERRORS) as error:
-        _log.info("cannot look for the job", generation=flight.generation.id, error=str(error))
+        text = machine.client(provider).scrub(str(error))
+        _log.info("cannot look for the job", generation=flight.generation.id, error=text)
         return []
     except BoardsError:
         raise

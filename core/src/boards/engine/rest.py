@@ -28,7 +28,7 @@ from boards.engine.transport import (
     shown_url,
     unsilent,
 )
-from boards.errors import ProviderError, ProviderErrorKind, UnavailableError
+from boards.errors import BoardsError, ProviderError, ProviderErrorKind, UnavailableError
 from boards.generations import CLOCK_SKEW
 from boards.logs import retries_to_logging
 from boards.settings import Settings
@@ -46,6 +46,7 @@ __all__ = [
     "UnreadableReplyError",
     "known_refusal",
     "with_query",
+    "without_secrets",
 ]
 
 MAX_REPLY: Final = 256 * 1024 * 1024
@@ -564,3 +565,25 @@ def _decode(reply: Reply, content: bytes, accept: str, scrub: Callable[[str], st
             {"status": reply.status, "header": reply.headers, "body": scrub(text)},
             f"the reply is not JSON but {what}: {' '.join(scrub(text).split())[:120]!r}",
         ) from None
+
+
+def without_secrets(client: ProviderClient, error: BoardsError) -> BoardsError:
+    """What a stage raised, for whoever waits: an adapter may quote a secret in it."""
+    said = "\n".join(map(str, _chain(error)))
+    if client.scrub(said) == said:
+        return error
+    return BoardsError(
+        client.scrub(error.message),
+        remedy=client.scrub(error.remedy),
+        provider=error.provider,
+        generator=error.generator,
+        generation_id=error.generation_id,
+    )
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """An error and what it came of: all that a traceback of it would tell."""
+    found = [error]
+    while (before := found[-1].__cause__ or found[-1].__context__) and before not in found:
+        found.append(before)
+    return found

@@ -22,11 +22,11 @@ __all__ = ["generators", "providers", "search", "show"]
 
 
 @command()
-@click.argument("query", required=False)
+@click.argument("query", nargs=-1)
 @click.option("--provider", metavar="NAME", help="Only of this.", shell_complete=complete_provider)
 @click.option("--type", "artifact_type", type=click.Choice(ARTIFACT_TYPES), help="What it makes.")
 def generators(
-    session: Session, query: str | None, provider: str | None, artifact_type: str | None
+    session: Session, query: tuple[str, ...], provider: str | None, artifact_type: str | None
 ) -> None:
     """List what there is to generate with.
 
@@ -34,10 +34,11 @@ def generators(
     """
     boards = session.boards(drive=False)
     found = boards.generators(provider=provider, artifact_type=artifact_type)
-    if query:
-        ids = {one.id for one in boards.search(query)}
+    words = " ".join(query)
+    if words:
+        ids = {one.id for one in boards.search(words)}
         found = [one for one in found if one.id in ids]
-    _list(session, boards, found, query)
+    _list(session, boards, found, words or None)
 
 
 @command()

@@ -19,6 +19,13 @@ def test_generators_are_found_by_provider_type_and_words(cli: Cli) -> None:
     assert ran.code == 0
 
 
+def test_several_words_narrow_the_list_as_they_do_a_search(cli: Cli) -> None:
+    """With quotes around them, or without."""
+    lists = [cli("generators", *words).out for words in (["image", "kontext"], ["image kontext"])]
+    assert lists[0] == lists[1] != cli("generators").out
+    assert "fal/flux-kontext-pro" in lists[0]
+
+
 def test_a_piped_list_has_a_line_for_each(cli: Cli) -> None:
     """Without colours."""
     lines = cli("generators", "--type", "text").out.splitlines()

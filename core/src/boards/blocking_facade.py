@@ -186,6 +186,8 @@ class Facade:
     ) -> "Iterator[AnyEvent]":
         """A generation's events as they are committed, until it ends.
 
+        Also until it is ``unknown``, as long as that waits for a decision.
+
         A plain iterator: each step blocks until there is another event.
         """
         yield from self._iterate(self._boards.events(generation_id, after=after, follow=follow))

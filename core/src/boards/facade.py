@@ -246,6 +246,8 @@ class Facade:
     ) -> "AsyncIterator[AnyEvent]":
         """A generation's events as they are committed, until it ends.
 
+        Also until it is ``unknown``, as long as that waits for a decision.
+
         Args:
             generation_id: Whose events.
             after: Only events after this one: resume where you were.

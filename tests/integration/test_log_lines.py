@@ -8,6 +8,7 @@ import pytest
 import structlog
 from aiohttp import web
 
+from boards import Generation
 from tests.integration.acme import Acme
 from tests.integration.conftest import Open
 
@@ -73,5 +74,23 @@ async def test_what_nobody_expected_is_logged_with_its_traceback(
     (line,) = lines
     assert (line["event"], line["generation"]) == ("drive failed", generation.id)
     assert line["provider"] == "acme"
+    assert line["exception"].endswith("ZeroDivisionError")
+    assert "exc_info" not in line
+
+
+async def test_a_subscriber_that_fails_is_a_line_like_all_others(
+    open_boards: Open, lines: list[Any]
+) -> None:
+    """Of the store, too: for structlog, with its generation, and with no frames to be shown."""
+
+    def fail(generation: Generation, _happenings: object) -> None:
+        if generation.phase == "waiting":
+            raise ZeroDivisionError
+
+    async with open_boards() as boards:
+        boards._running.store.subscribe(fail)
+        generation = await boards.generate("acme/draw", prompt="a cat")
+    line = lines[0]
+    assert (line["event"], line["generation"]) == ("a subscriber failed", generation.id)
     assert line["exception"].endswith("ZeroDivisionError")
     assert "exc_info" not in line

@@ -331,15 +331,17 @@ class Plugins:
         for entry_point, module in self._implementing("boards_generation_event"):
             try:
                 module.call("boards_generation_event", event=event)
-            except (Exception, SystemExit):
-                import logging  # noqa: PLC0415 - a listing does without
+            except (Exception, SystemExit) as error:
+                # A listing does without.
+                from boards.logs import Logger, traceback_of  # noqa: PLC0415
 
-                logging.getLogger(__name__).exception(
-                    "The plugin %s of %s failed to observe %s of %s",
-                    entry_point.name,
-                    entry_point.source,
-                    event.type,
-                    event.generation_id,
+                Logger("boards.plugins").error(
+                    "a plugin failed to observe",
+                    plugin=entry_point.name,
+                    source=entry_point.source,
+                    type=event.type,
+                    generation=event.generation_id,
+                    exception=traceback_of(error),
                 )
 
     def before_submit(self, generation: "Generation", request: "Rendered") -> None:

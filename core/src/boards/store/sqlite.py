@@ -4,7 +4,6 @@
 import asyncio
 import builtins
 import json
-import logging
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ from boards.errors import BoardsError, BudgetError, ClaimedError, ConflictError,
 from boards.events import Event, Happening
 from boards.generations import PHASES, Attempt, Generation
 from boards.lineage import Source
+from boards.logs import Logger, traceback_of
 from boards.store.belonging import is_input, made_query, mentions_query
 from boards.store.faults import store_error
 from boards.store.ledger import costs_of, costs_query, spent_query
@@ -60,7 +60,7 @@ from boards.store.writer import GroupCommitWriter, Write
 
 __all__ = ["SQLiteStore"]
 
-_log = logging.getLogger(__name__)
+_log = Logger("boards.store")
 
 _PAGE: Final = 200
 """Rows that are decoded between two turns of the event loop."""
@@ -478,8 +478,9 @@ class SQLiteStore:
                 for callback in self._subscribers:
                     try:
                         callback(write.announced, write.happenings)
-                    except Exception:
-                        _log.exception("a subscriber failed at %s", write.announced.id)
+                    except Exception as error:
+                        told, of = traceback_of(error), write.announced.id
+                        _log.error("a subscriber failed", generation=of, exception=told)
 
     async def _rows(
         self, statement: str, values: Sequence[object] | Mapping[str, object] = ()

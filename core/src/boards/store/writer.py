@@ -7,7 +7,6 @@ pace, not the number of callers.
 """
 
 import asyncio
-import logging
 import sqlite3
 import threading
 import time
@@ -19,11 +18,12 @@ from typing import Any
 from attrs import define
 
 from boards.errors import StoreError
+from boards.logs import Logger, traceback_of
 from boards.store.faults import concerns_database, store_error
 
 __all__ = ["GroupCommitWriter", "Transaction", "Write"]
 
-_log = logging.getLogger(__name__)
+_log = Logger("boards.store")
 
 
 @define(eq=False)
@@ -208,8 +208,10 @@ class GroupCommitWriter:
             # SQLite itself rolls back after some errors, a full disk among them.
             if self._database is not None and self._database.in_transaction:
                 self._database.execute("ROLLBACK")
-        except sqlite3.Error:
-            _log.exception("the database %s could not roll back: it is opened anew", self._path)
+        except sqlite3.Error as error:
+            told = traceback_of(error)
+            path = str(self._path)
+            _log.error("no rollback: the database is opened anew", path=path, exception=told)
             self._disconnect()
 
     def _disconnect(self) -> None:
@@ -217,15 +219,16 @@ class GroupCommitWriter:
         if database is not None:
             try:
                 database.close()
-            except sqlite3.Error:
-                _log.exception("the database %s could not be closed", self._path)
+            except sqlite3.Error as error:
+                told = traceback_of(error)
+                _log.error("the database cannot be closed", path=str(self._path), exception=told)
 
     def _on_loop(self, function: Callable[..., None], *arguments: Any) -> None:
         try:
             self._loop.call_soon_threadsafe(function, *arguments)
         except RuntimeError:
             # The loop is closed, so nobody waits any more.
-            _log.debug("the event loop of the store %s is gone", self._path)
+            _log.debug("the event loop of the store is gone", path=str(self._path))
 
     def _settle(self, group: list[Write]) -> None:
         """Tell subscribers, then all who wait. Runs on the event loop."""
@@ -234,7 +237,8 @@ class GroupCommitWriter:
             future, error = write.future, write.error
             if future is None:
                 if error is not None:
-                    _log.warning("%s", store_error(error, self._path))
+                    told = store_error(error, self._path)
+                    _log.warning("what nobody waits for is not written", error=str(told))
             elif error is not None:
                 told = store_error(error, self._path)
                 told.__cause__ = None if told is error else error

@@ -207,7 +207,11 @@ def test_observers_are_told(
     import good_hooks  # type: ignore[import-not-found]
 
     assert good_hooks.seen == [EVENT]
-    assert "bad_hooks of boards-bad 1.0 failed to observe succeeded of g1" in caplog.text
+    (line,) = caplog.messages
+    told = "plugin='bad_hooks' source='boards-bad 1.0' type='succeeded' generation='g1'"
+    assert line.startswith(f"event='a plugin failed to observe' {told}\nTraceback")
+    assert line.endswith("RuntimeError: oh")
+    assert caplog.records[0].exc_info is None  # whose frames a host's log may show
 
 
 def test_a_veto_comes_through(site: Any, configure: Configure) -> None:

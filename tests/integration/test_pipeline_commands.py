@@ -110,6 +110,29 @@ def test_a_failed_run_is_exit_code_1(poster: Shell, fal: FalEmulator) -> None:
     ]
 
 
+def test_a_run_that_waits_for_a_decision_says_so(poster: Shell, fal: FalEmulator) -> None:
+    """Its step is shown as unknown, and how it is decided; nothing of it is running."""
+    fal.knobs = Knobs(queue_seconds=0.02, run_seconds=0.05, lose_replies_every=1)
+    done = poster.run("run", "poster.yaml", "idea=a fox")
+    assert done.returncode == 4
+    (shown,) = poster.json("runs")
+    base = shown["steps"][1]["generation_id"]
+    lines = poster.run("runs", shown["id"]).stdout.splitlines()
+    (line,) = [one for one in lines if base in one]
+    assert line.split()[1:5] == ["base", "fal/flux-schnell", "unknown", base]
+    assert line.endswith(f"decide with: boards resolve {base}")
+
+
+def test_the_copies_of_an_earlier_run_are_told(poster: Shell) -> None:
+    """In the place of the files in the storage."""
+    assert poster.run("run", "poster.yaml", "idea=a fox").returncode == 0
+    (shown,) = poster.json("runs")
+    one = poster.run("runs", shown["id"], "--out", "o")
+    (copy,) = (poster.path / "o").iterdir()
+    (line,) = [line for line in one.stdout.splitlines() if "large" in line]
+    assert line.endswith(f"o/{copy.name}")
+
+
 def test_mistakes_are_told_before_anything_is_sent(
     poster: Shell, replicate: ReplicateEmulator
 ) -> None:

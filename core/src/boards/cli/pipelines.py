@@ -178,11 +178,11 @@ async def _one(
         if session.out.json:
             _report(found, session.out, copies)
         else:
-            _show(found, session.out)
+            _show(found, session.out, copies)
         return Exit.OK
 
 
-def _show(one: PipelineRun, out: Output) -> None:
+def _show(one: PipelineRun, out: Output, copies: dict[str, Path]) -> None:
     """A run, then its steps as a tree."""
     out.pairs(
         [
@@ -193,19 +193,22 @@ def _show(one: PipelineRun, out: Output) -> None:
         ]
     )
     out.line()
-    rows = [_step_row(name, step) for name, step in _tree(one)]
+    rows = [_step_row(name, step, copies) for name, step in _tree(one)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:  # no table: it would take the tree's indents away
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         out.line("  ".join(cells).rstrip())
 
 
-def _step_row(name: str, step: StepRun) -> list[str]:
-    failure = step.failure
+def _step_row(name: str, step: StepRun, copies: dict[str, Path]) -> list[str]:
+    failure, status = step.failure, str(step.status)
     result = step.reason or (failure.message if failure is not None else "")
     if step.artifacts:
-        result = ", ".join(str(artifact.path or artifact.id) for artifact in step.artifacts)
-    row = (step.generator, step.status, step.generation_id or "", result)
+        files = (copies.get(one.id) or one.path or one.id for one in step.artifacts)
+        result = ", ".join(map(str, files))
+    if step.generation is not None and step.generation.phase == "unknown":
+        status, result = "unknown", f"decide with: boards resolve {step.generation.id}"
+    row = (step.generator, status, step.generation_id or "", result)
     return [name, *(plain(cell) for cell in row)]
 
 

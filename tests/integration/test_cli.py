@@ -379,6 +379,21 @@ def test_an_output_directory_that_cannot_be_written_loses_nothing(shell: Shell) 
     assert shell.run("wait", generation_id, "--out", "fine").returncode == 0
 
 
+def test_what_is_copied_from_a_home_that_was_moved_or_emptied(shell: Shell) -> None:
+    """It is found by its hash; where a file was deleted, that is told, and not the directory."""
+    made = shell.json("generate", "fal/flux-dev", "prompt=x")
+    (shell.path / "home").rename(shell.path / "moved")
+    shell.environment["BOARDS_HOME"] = str(shell.path / "moved")
+    done = shell.run("wait", made["id"], "--out", "o")
+    assert done.returncode == 0, done.stderr
+    copy = shell.path / done.stdout.strip()
+    assert copy.stat().st_size == made["artifacts"][0]["size"]
+    next((shell.path / "moved" / "artifacts").rglob(f"{made['artifacts'][0]['sha256']}*")).unlink()
+    err = told(shell.run("wait", made["id"], "--out", "p"), 3)
+    assert "There is no file" in err
+    assert "cannot be written" not in err
+
+
 def test_no_wait_leaves_and_work_finishes(shell: Shell, fal: FalEmulator) -> None:
     """What was accepted goes on; a worker fetches it, and leaves at SIGTERM with 0."""
     fal.knobs = Knobs(queue_seconds=0.02, run_seconds=1.0)

@@ -22,7 +22,9 @@ __all__ = ["as_json", "bring_out", "copy_out", "cost", "report"]
 
 
 async def bring_out(boards: Facade, generation: Generation, directory: Path) -> dict[str, Path]:
-    """Copy the artifacts of a generation, also from a storage that keeps no files.
+    """Copy the artifacts of a generation: from their files, or from the storage by their hashes.
+
+    A storage may keep no files, and what was moved is not where it was when it was made.
 
     Raises:
         OSError: The directory cannot be written.
@@ -30,7 +32,9 @@ async def bring_out(boards: Facade, generation: Generation, directory: Path) -> 
     """
     with tempfile.TemporaryDirectory(prefix="boards-out-") as folder:
         artifacts = [
-            one if one.path else evolve(one, path=await _fetched(boards, one, Path(folder)))
+            one
+            if one.path is not None and await asyncio.to_thread(one.path.is_file)
+            else evolve(one, path=await _fetched(boards, one, Path(folder)))
             for one in generation.artifacts
         ]
         return copy_out(evolve(generation, artifacts=tuple(artifacts)), directory)

@@ -231,7 +231,10 @@ _ENDED = {"succeeded": "succeeded", "failed": "failed", "expired": "expired"}
 @click.option("--after", type=int, default=0, metavar="N", help="Only events after this one.")
 @click.option("--follow", "-f", is_flag=True, help="Go on until it ends; JSON is one line each.")
 def events(session: Session, generation_id: str, after: int, follow: bool) -> None:
-    """Show what happened to a generation."""
+    """Show what happened to a generation.
+
+    This looks on, and drives nothing: boards wait and boards work do.
+    """
     session.require_database(generation_id)
     session.run(_events(session, generation_id, after, follow))
 

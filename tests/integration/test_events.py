@@ -110,3 +110,18 @@ def test_a_key_that_the_table_lacks_is_noticed_here() -> None:
 
     with pytest.raises(AssertionError, match="lines"):
         transitions._event_rows([Happening("log", {"line": "one"})])
+
+
+async def test_a_fact_that_is_no_number_is_null(acme: Acme, open_boards: Open) -> None:
+    """Python's servers write NaN; in an event, or in ``--json``, nobody else could read it."""
+
+    async def result(_request: web.Request) -> web.StreamResponse:
+        text = f'{{"images": [{{"url": "{acme.url}/files/a.png"}}], "seed": [NaN, {{"a": 1e999}}]}}'
+        return web.Response(text=text, content_type="application/json")
+
+    acme.answers["result"] = result
+    async with open_boards() as boards:
+        generation = await boards.generate("acme/draw", prompt="a cat")
+        assert generation.artifacts[0].meta == {"seed": [None, {"a": None}]}
+        async for event in boards.events(generation.id):
+            json.dumps(event.as_dict(), allow_nan=False)

@@ -5,6 +5,7 @@ import base64
 import binascii
 import time
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import asdict, evolve
@@ -342,6 +343,15 @@ async def _artifact(
         sha256=blob.sha256,
         key=blob.key,
         path=machine.storage.path(blob.key),
-        meta=dict(output.meta),
+        meta=_finite(output.meta),
         **asdict(told),
     )
+
+
+def _finite(told: Any) -> Any:
+    """Facts as JSON has them: Python reads NaN and Infinity in a reply, and nobody else does."""
+    if isinstance(told, float):
+        return told if isfinite(told) else None
+    if isinstance(told, Mapping):
+        return {name: _finite(value) for name, value in told.items()}
+    return [_finite(value) for value in told] if isinstance(told, list) else told

@@ -17,6 +17,7 @@ import boards.sync
 from boards import (
     Boards,
     BoardsError,
+    GenerationUnresolvedError,
     InvalidInputError,
     NotFoundError,
     PipelineError,
@@ -440,6 +441,27 @@ async def test_no_more_generations_are_under_way_than_are_allowed(acme: Acme, st
         run = await asyncio.wait_for(boards.run(pipeline), 20)
     assert run.status == "succeeded"
     assert sorted(prompts(acme)) == ["0", "1", "2", "3"]
+
+
+async def test_a_step_that_has_no_room_until_another_is_decided_is_told(
+    acme: Acme, studio: Open
+) -> None:
+    """What was lost takes the only place: nothing would move, and nobody would know why."""
+    acme.answers["submit"] = drop
+    pipeline = Pipeline("two")
+    for number in range(2):
+        pipeline.step(f"s{number}", "acme/draw", prompt=f"{number}")
+    async with studio(max_in_flight=1) as boards:
+        run = await boards.start_run(pipeline)
+        with pytest.raises(GenerationUnresolvedError) as caught:
+            await asyncio.wait_for(boards.wait_run(run.id), 10)
+        del acme.answers["submit"]
+        assert caught.value.generation_id is not None
+        await boards.resolve(caught.value.generation_id, resubmit=True)
+        while boards._pipelines._troubles:
+            await asyncio.sleep(0.01)
+        ended = await asyncio.wait_for(boards.wait_run(run.id), 10)
+    assert ended.status == "succeeded"
 
 
 async def test_what_cannot_run_is_refused_before_anything_begins(acme: Acme, studio: Open) -> None:

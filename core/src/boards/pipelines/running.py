@@ -16,7 +16,14 @@ from attrs import evolve
 
 from boards.choosing import Options, Prepared
 from boards.engine.observing import Observers
-from boards.errors import BoardsError, ConflictError, Failure, InvalidInputError, NotFoundError
+from boards.errors import (
+    BoardsError,
+    ConflictError,
+    Failure,
+    GenerationUnresolvedError,
+    InvalidInputError,
+    NotFoundError,
+)
 from boards.events import Happening
 from boards.generations import Generation
 from boards.logs import Logger
@@ -41,6 +48,8 @@ _AFTER_TROUBLE: Final = 15.0
 """Seconds before a run is looked at again that a fault of this machine holds up."""
 _NO_ROOM: Final = 1.0
 """Seconds before a step is begun again while its owner has as many generations as are allowed."""
+_ALL_TOLD: Final = 10
+"""Of so many generations that take up the room, not all may be named."""
 
 Prepare = Callable[[str, Mapping[str, Any], Options], Awaitable[Prepared]]
 """Makes a generation of a name and an input, ready to be committed."""
@@ -157,8 +166,24 @@ class Conductor:
                     raise outcome
             if not all(outcomes):
                 return Again(time.time() + _AFTER_TROUBLE)  # another process owns the store
-            if any(isinstance(outcome, ConflictError) for outcome in outcomes):
-                return Again(time.time() + _NO_ROOM)
+            for outcome in outcomes:
+                if isinstance(outcome, ConflictError):
+                    await self._refuse_endless_wait(outcome)
+                    return Again(time.time() + _NO_ROOM)
+
+    async def _refuse_endless_wait(self, no_room: ConflictError) -> None:
+        """Room comes of itself, unless all that takes it up waits for a decision.
+
+        Raises:
+            GenerationUnresolvedError: It does.
+        """
+        undecided: Generation | None = None
+        for generation_id in no_room.running:
+            undecided = await self._engine.store.get(generation_id)
+            if undecided is None or undecided.phase != "unknown":
+                return
+        if undecided is not None and len(no_room.running) < _ALL_TOLD:
+            raise GenerationUnresolvedError(undecided) from no_room
 
     async def _commit(self, run: PipelineRun, expect: Mapping[str, Any]) -> bool:
         applied = await self._runs.change(RunChange(run, dict(expect)))

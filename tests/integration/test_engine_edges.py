@@ -831,6 +831,31 @@ async def test_a_replay_goes_only_where_the_submit_went(acme: Acme, open_boards:
     assert acme.counts["submit"] == 1
 
 
+async def test_a_submit_with_a_key_is_sent_again_until_it_is_answered(
+    acme: Acme, open_boards: Open
+) -> None:
+    """However many answers are lost, more than ``retry`` says: the provider knows the key."""
+    submit, keys = acme.submit, set()
+
+    async def lossy(request: web.Request) -> web.StreamResponse:
+        key = request.headers["Idempotency-Key"]
+        reply = web.json_response({"id": "job-1"}) if key in keys else await submit(request)
+        keys.add(key)
+        return await drop(request) if acme.counts["submit"] <= 4 else reply
+
+    acme.answers["submit"] = lossy
+    keyed = {
+        "path": "/jobs",
+        "json": {"prompt": "${input.prompt}"},
+        "capture": {"id": "body.id"},
+        "idempotency": {"header": "Idempotency-Key"},
+    }
+    provider = {"retry": {"max": 1, "base": "1ms", "cap": "5ms"}}
+    async with open_boards(execution={"submit": keyed}, provider=provider) as boards:
+        assert (await boards.generate("draw", prompt="a cat")).status == "succeeded"
+    assert len(acme.jobs) == 1
+
+
 async def test_a_job_whose_generator_can_no_longer_be_asked_does_not_spin(
     acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

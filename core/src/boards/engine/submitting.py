@@ -25,7 +25,7 @@ from boards.engine.files import FileForms
 from boards.engine.limits import Ticket
 from boards.engine.recovering import lost
 from boards.engine.rest import TRANSPORT_ERRORS, ProviderClient, known_refusal
-from boards.engine.transport import UnsentError
+from boards.engine.transport import LostReplyError, UnsentError
 from boards.engine.webhooks import token_hash
 from boards.errors import BoardsError, BudgetError, ProviderError, UnavailableError
 from boards.events import Happening
@@ -325,7 +325,10 @@ async def _answer(
     except TRANSPORT_ERRORS as error:
         known = known_refusal(flight.compiled, error, sending.job.scope)
         if known is None:
-            return await _maybe_lost(machine, flight, client, sending, attempt, str(error))
+            heard = not isinstance(error, LostReplyError)
+            return await _maybe_lost(
+                machine, flight, client, sending, attempt, str(error), heard=heard
+            )
         reply = known
     except UnavailableError as error:
         ended = _ended(attempt, "unsent")
@@ -373,9 +376,16 @@ async def _maybe_lost(
     sending: _Sending,
     attempt: Attempt,
     reason: str,
+    *,
+    heard: bool = False,
 ) -> Again | Done:
-    """No answer, or one that tells nothing: sent again only where the provider knows it again."""
+    """No answer, or one that tells nothing: sent again only where the provider knows it again.
+
+    What was ``heard``, and cannot be read, is most likely the same each time.
+    """
     recognised = sending.chosen is not None and sending.chosen.idempotency is not None
+    if recognised and not heard:
+        return await _unheard(machine, flight, client, attempt, reason, None)
     if recognised and flight.failures < _tries(client):
         flight.failures += 1
         return Again(time.time() + _backoff(client, flight.failures))
@@ -443,9 +453,10 @@ async def _unheard(
     message: str,
     after: float | None,
 ) -> Again | Done:
-    """A replay did not come through, which tells nothing of the send before: the key must stay.
+    """A submit with a key was not answered: it is sent again, with that key, until it is.
 
-    A new attempt would have another key, and be paid for beside the one that may be running.
+    A replay that did not come through tells nothing of the send before, so the key must stay. A
+    new attempt would have another key, and be paid for beside the one that may be running.
     """
     if time.time() > attempt.intent_at + flight.compiled.deadline.queue:
         return await lost(machine, flight, attempt, client.scrub(message))

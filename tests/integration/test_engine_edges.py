@@ -34,6 +34,13 @@ from tests.integration.test_webhooks import PUBLIC, SLOW, WEBHOOK, call, signed,
 
 HERE = "tests.integration.test_engine_edges"
 
+KEYED: dict[str, Any] = {
+    "path": "/jobs",
+    "json": {"prompt": "${input.prompt}"},
+    "capture": {"id": "body.id"},
+    "idempotency": {"header": "Idempotency-Key"},
+}
+
 
 async def until(true: Callable[[], Any], seconds: float = 5.0) -> None:
     """Wait until something holds."""
@@ -810,14 +817,7 @@ async def test_no_listener_outlives_boards(acme: Acme, open_boards: Open) -> Non
 
 async def test_a_replay_goes_only_where_the_submit_went(acme: Acme, open_boards: Open) -> None:
     """After a restart with another key it is another account, which does not know the first."""
-    execution: dict[str, Any] = {
-        "submit": {
-            "path": "/jobs",
-            "json": {"prompt": "${input.prompt}"},
-            "capture": {"id": "body.id"},
-            "idempotency": {"header": "Idempotency-Key"},
-        }
-    }
+    execution: dict[str, Any] = {"submit": KEYED}
     acme.answers["submit"] = drop
     provider = {"retry": {"max": 1, "base": "10s", "cap": "10s"}}
     async with open_boards(execution=execution, provider=provider) as boards:
@@ -844,15 +844,34 @@ async def test_a_submit_with_a_key_is_sent_again_until_it_is_answered(
         return await drop(request) if acme.counts["submit"] <= 4 else reply
 
     acme.answers["submit"] = lossy
-    keyed = {
-        "path": "/jobs",
-        "json": {"prompt": "${input.prompt}"},
-        "capture": {"id": "body.id"},
-        "idempotency": {"header": "Idempotency-Key"},
-    }
     provider = {"retry": {"max": 1, "base": "1ms", "cap": "5ms"}}
-    async with open_boards(execution={"submit": keyed}, provider=provider) as boards:
+    async with open_boards(execution={"submit": KEYED}, provider=provider) as boards:
         assert (await boards.generate("draw", prompt="a cat")).status == "succeeded"
+    assert len(acme.jobs) == 1
+
+
+async def test_a_process_that_comes_back_late_may_ask_more_than_once(
+    acme: Acme, open_boards: Open
+) -> None:
+    """The queue's deadline has passed while none ran, and its first replay meets an outage."""
+    submit, outage = acme.submit, 3
+
+    async def lossy(request: web.Request) -> web.StreamResponse:
+        if acme.counts["submit"] == 1:
+            await submit(request)
+        if acme.counts["submit"] <= outage:
+            return await drop(request)
+        return web.json_response({"id": "job-1"})
+
+    acme.answers["submit"], acme.polls_needed = lossy, 0
+    execution: dict[str, Any] = {"submit": KEYED, "deadline": {"queue": "50ms", "run": "1h"}}
+    provider = {"retry": {"max": 1, "base": "10s", "cap": "10s"}}
+    async with open_boards(execution=execution, provider=provider) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        await until(lambda: acme.counts["submit"] == 1)
+        await asyncio.sleep(0.1)
+    async with open_boards(execution=execution) as boards:
+        assert (await ended(boards, generation)).status == "succeeded"
     assert len(acme.jobs) == 1
 
 

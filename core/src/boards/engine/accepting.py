@@ -83,6 +83,7 @@ async def committed(
         progress=Progress("running" if status != "queued" else "queued"),
     )
     flight.failures = flight.polls = 0
+    flight.late_at = 0.0
     if flight.generation.phase != "waiting":
         return Again(0)
     if reply is not None:

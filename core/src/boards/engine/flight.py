@@ -120,6 +120,7 @@ class Flight:
         A webhook is kept, which was matched with its attempt.
         """
         self.leave()
+        self.late_at = 0.0
         self.inbox = [heard for heard in self.inbox if heard.webhook]
 
     def hear_cost(self, reply: ReplyValue) -> None:

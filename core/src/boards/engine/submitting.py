@@ -18,7 +18,7 @@ from attrs import evolve, frozen
 
 from boards.adapters import Job
 from boards.adapters import reply as reply_value
-from boards.engine import listening
+from boards.engine import listening, waiting
 from boards.engine.accepting import accepted_as, answered, committed
 from boards.engine.fallback import elsewhere, refused
 from boards.engine.files import FileForms
@@ -458,7 +458,10 @@ async def _unheard(
     A replay that did not come through tells nothing of the send before, so the key must stay. A
     new attempt would have another key, and be paid for beside the one that may be running.
     """
-    if time.time() > attempt.intent_at + flight.compiled.deadline.queue:
+    late = time.time() > attempt.intent_at + flight.compiled.deadline.queue
+    if late and not flight.late_at:  # a process that came back late has not asked yet
+        flight.late_at = time.monotonic()
+    if late and waiting.grace(flight) <= 0:
         return await lost(machine, flight, attempt, client.scrub(message))
     flight.polls += 1
     seconds = max(_backoff(client, min(flight.polls, 16)), after or 0.0)

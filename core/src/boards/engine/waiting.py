@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from boards.engine.flight import Flight
     from boards.engine.machine import Machine
 
-__all__ = ["in_time", "interval", "judge", "wait"]
+__all__ = ["grace", "in_time", "interval", "judge", "wait"]
 
 _log = Logger("boards.engine")
 
@@ -107,22 +107,22 @@ async def _last_look(machine: "Machine", flight: "Flight", late: str) -> Again |
     """The deadline has passed, maybe while nobody looked: a job that has ended counts as it is."""
     if flight.compiled.poll is not None or _adapted(machine, flight):
         status_of = machine.stages(flight.generation.provider).status
-        told = await _ask(machine, flight, status_of, anyway=_grace(flight) <= 0)
+        told = await _ask(machine, flight, status_of, anyway=grace(flight) <= 0)
         if not isinstance(told, Again | Done) and flight.compiled.status is not None:
             status, _ = flight.compiled.status(told, False)
             if status not in ("queued", "running"):
                 told = await judge(machine, flight, told, submitted=False)
         if flight.generation.phase != "waiting":
             return told if isinstance(told, Again) else Done()
-        left = _grace(flight)
+        left = grace(flight)
         if isinstance(told, Again) and left > 0:
             return Again(min(told.at, time.time() + left))
     await _cancel_upstream(machine, flight)
     return await machine.fail(flight, "timeout", late, phase="expired", maybe_charged=True)
 
 
-def _grace(flight: "Flight") -> float:
-    """Seconds for which a late job is still asked for, where nobody answers."""
+def grace(flight: "Flight") -> float:
+    """Seconds for which what is late is still asked for, where nobody answers."""
     return flight.late_at + _GRACE - time.monotonic() if flight.late_at else _GRACE
 
 
@@ -132,7 +132,7 @@ def _told_once(machine: "Machine", flight: "Flight", heard: Heard) -> bool:
     if heard.webhook or compiled.poll is not None or compiled.status is None:
         return False
     reply = {**heard.reply, "scope": machine.job(flight).scope}
-    if compiled.refusal(reply) is not None or _grace(flight) <= 0:
+    if compiled.refusal(reply) is not None or grace(flight) <= 0:
         return False
     return compiled.status(reply, False)[0] == "succeeded"
 

@@ -1,7 +1,9 @@
 """A provider that is busy or down is treated with manners, and nothing is lost by it."""
 
 import asyncio
+import json
 import time
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -27,6 +29,37 @@ async def test_a_429_of_one_submit_delays_the_others_too(acme: Acme, open_boards
     assert {one.status for one in ended} == {"succeeded"}
     assert acme.counts["submit"] == 5
     assert time.monotonic() - begin > 0.9
+
+
+@pytest.mark.parametrize("told", ["header", "body", "submit"])
+async def test_a_job_is_asked_for_when_its_provider_says(
+    acme: Acme, open_boards: Open, told: str
+) -> None:
+    """A reply that is no error may say when to come back, or when the job will be ready."""
+    asked: list[float] = []
+    name = "submit" if told == "submit" else "poll"
+    answer = acme.submit if told == "submit" else acme.poll
+
+    async def patient(request: web.Request) -> web.StreamResponse:
+        reply: Any = await answer(request)
+        asked.append(time.monotonic())
+        if len(asked) > 1:
+            return reply  # type: ignore[no-any-return]
+        if told == "body":
+            return web.json_response({**json.loads(reply.text), "eta": 0.3})
+        reply.headers["Retry-After"] = "0.3"
+        return reply  # type: ignore[no-any-return]
+
+    async def poll(request: web.Request) -> web.StreamResponse:
+        asked.append(time.monotonic())
+        return await acme.poll(request)
+
+    acme.answers |= {"poll": poll, name: patient}
+    rare = {"path": "/jobs/${job.id}", "every": "1ms", "max_every": "1ms"}
+    own = {**rare, "after": "body.eta"} if told == "body" else rare
+    async with open_boards(execution={"poll": own}) as boards:
+        assert (await boards.generate("draw", prompt="a cat")).status == "succeeded"
+    assert asked[1] - asked[0] > 0.29
 
 
 async def test_a_rate_of_the_spec_is_kept(acme: Acme, open_boards: Open) -> None:

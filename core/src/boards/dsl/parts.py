@@ -147,6 +147,7 @@ class RequestKeys(TypedDict, total=False):
     every: str
     backoff: float
     max_every: str
+    after: Path
     # of what reconciles
     each: Path
     next: Path

@@ -95,7 +95,7 @@ async def committed(
             flight.inbox.insert(0, Heard(reply))
     if flight.inbox or compiled.listens:
         return Again(0)
-    return Again(now + waiting.interval(flight))
+    return Again(now + waiting.interval(flight, reply))
 
 
 async def _insist(

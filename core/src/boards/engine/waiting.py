@@ -48,7 +48,16 @@ _EMPTY: Final = 1.0
 """Seconds to the next look where there is no way to look at all: a plugin was changed meanwhile."""
 
 
-def interval(flight: "Flight") -> float:
+def interval(flight: "Flight", reply: ReplyValue | None) -> float:
+    """Seconds to the next poll: by the spec, and no sooner than the last reply asks for."""
+    wait = _interval(flight)
+    if reply is None or flight.generation.canceling:  # when it would be ready is no matter then
+        return wait
+    asked = flight.compiled.pause(reply) or 0.0
+    return max(wait, asked * random.uniform(1.0, 1.05))  # noqa: S311  # jitter
+
+
+def _interval(flight: "Flight") -> float:
     """Seconds to the next poll, by the spec's ``every``, ``backoff`` and ``max_every``."""
     poll = flight.compiled.run.poll
     if poll is None:
@@ -333,7 +342,7 @@ async def judge(
         )
     if status in ("queued", "running"):
         await _advance(machine, flight, status, reply)
-        return Again(time.time() + interval(flight))
+        return Again(time.time() + interval(flight, reply))
     flight.hear_cost(reply)
     if status == "canceled":
         return await machine.canceled(flight, upstream=True)

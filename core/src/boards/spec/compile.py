@@ -25,6 +25,7 @@ from boards.spec.replies import (
     compile_cost,
     compile_extract,
     compile_failure,
+    compile_pause,
     compile_progress,
     compile_refusal,
     compile_status,
@@ -173,6 +174,7 @@ class CompiledGenerator:
             else None
         )
         self.refusal = compile_refusal(run.errors)
+        self.pause = compile_pause(run.poll.after if run.poll is not None else None)
         self.progress = compile_progress(run.progress)
         self.failure = compile_failure(run.failure)
         self.outputs = compile_extract(run.extract, spec.artifact_type, headers)

@@ -213,6 +213,9 @@ class Poll(RequestSpec):
     every: float = key(DurationKind(), default=1.0, doc="the first wait between two polls")
     backoff: float = key(NumberKind(1), default=1.5, doc="how much longer each wait is")
     max_every: float = key(DurationKind(), default=10.0, doc="the longest wait")
+    after: Path | None = key(
+        _PATH, default=None, doc="seconds until it is worth asking again, as the provider says"
+    )
 
 
 @frozen(kw_only=True)

@@ -38,6 +38,7 @@ __all__ = [
     "compile_cost",
     "compile_extract",
     "compile_failure",
+    "compile_pause",
     "compile_progress",
     "compile_refusal",
     "compile_status",
@@ -89,20 +90,19 @@ def compile_refusal(rules: tuple[ErrorRule, ...]) -> Callable[[ReplyValue], Refu
             rule,
             compile_reply_predicate(rule.when),
             first(rule.message) if rule.message is not None else None,
-            first(rule.after) if rule.after is not None else None,
+            compile_pause(rule.after),
         )
         for rule in rules
     ]
 
     def refusal(reply: ReplyValue) -> Refusal | None:
-        for rule, test, message_at, after_at in compiled:
+        for rule, test, message_at, pause in compiled:
             if test(reply, _scope(reply)):
                 told = message_at(reply) if message_at is not None else ABSENT
-                after = _seconds(after_at(reply)) if after_at is not None else None
                 return Refusal(
                     rule.kind,  # type: ignore[arg-type]  # the reader allows only kinds
                     _told(told) or message_in(reply),
-                    _retry_after(reply) if after is None else after,
+                    pause(reply),
                     rule.refused or (rule.kind == "rate_limited" and reply["status"] == 429),
                     declared=True,
                 )
@@ -113,6 +113,17 @@ def compile_refusal(rules: tuple[ErrorRule, ...]) -> Callable[[ReplyValue], Refu
         return Refusal(kind, message_in(reply), _retry_after(reply), refused=status == 429)
 
     return refusal
+
+
+def compile_pause(at: Path | None) -> Callable[[ReplyValue], float | None]:
+    """A closure: how many seconds a reply asks to wait, there or else in ``Retry-After``."""
+    after_at = None if at is None else first(at)
+
+    def pause(reply: ReplyValue) -> float | None:
+        told = None if after_at is None else _seconds(after_at(reply))
+        return _retry_after(reply) if told is None else told
+
+    return pause
 
 
 def _scope(reply: ReplyValue) -> Scope:

@@ -90,7 +90,7 @@ submit:
         style: {$map: "${input.style?}", to: {bold: 1}}
         tag: {$when: {contains: [input.tags, "${let.label}"]}, then: "${input.tags.0?}"}
     - json: {seed: "${input.seed?}", both: {$concat: [["${input.prompt}"]]}}
-poll: {path: "/jobs/${job.id}", query: {last: "${prev.cursor?}"}}
+poll: {path: "/jobs/${job.id}", query: {last: "${prev.cursor?}"}, after: body.eta}
 result: {url: "${job.url}"}
 cancel: {method: POST, path: "/jobs/${job.id}/cancel"}
 reconcile: {path: /jobs, each: "body[*]", next: header.next, where: {eq: [id, "${run.id}"]}}
@@ -110,6 +110,7 @@ extract: {outputs: [{each: "body.images[*]", from: url, mime: type, meta: {w: wi
         ([SUBMIT, 'poll: {path: "/${job.ident}"}', EXTRACT], 2, "there is no 'ident'"),
         (['let: {a: "${let.b}", b: x}', SUBMIT, EXTRACT], 1, "there is no 'b'"),
         (["submit: {base: qeue_url, path: /x}", EXTRACT], 1, "did you mean 'queue_url'?"),
+        ([SUBMIT, "poll: {path: /x, after: eta}", EXTRACT], 2, "none of body"),
         # optional inputs
         ([json('{a: "${input.seed}"}'), EXTRACT], 1, "${input.seed} may be absent"),
         ([json('{a: "x ${input.seed}"}'), EXTRACT], 1, "may be absent"),

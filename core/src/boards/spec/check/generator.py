@@ -3,11 +3,11 @@
 from attrs import evolve
 
 from boards.spec.check.bodies import check_body, may_be_absent
-from boards.spec.check.context import BEFORE, Context, place_of
+from boards.spec.check.context import BEFORE, RESPONSE, Context, place_of
 from boards.spec.check.inputs import check_inputs, misnamed
 from boards.spec.check.outcomes import check_cost, check_outputs, check_replies
 from boards.spec.check.provider import secrets_of, trusted_by
-from boards.spec.check.references import check_template
+from boards.spec.check.references import check_paths, check_template
 from boards.spec.check.requests import (
     check_reconcile,
     check_request,
@@ -68,6 +68,8 @@ def check_generator(
     after = outside.with_roots("job", "prev")
     for request in (run.poll, run.stream, run.result, run.cancel):
         check_request(request, after)
+    if run.poll is not None:
+        check_paths(problems, RESPONSE, run.poll.after)
     check_replies(run, after.only(*BEFORE, "job"))
     check_outputs(run, after)
     check_cost(generator.cost, outside)

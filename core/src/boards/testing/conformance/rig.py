@@ -306,7 +306,7 @@ def fast_generator(spec: GeneratorSpec) -> GeneratorSpec:
     poll = spec.execution.poll
     if poll is None:
         return spec
-    soon: Poll = evolve(poll, every=_EVERY, backoff=1.0, max_every=_EVERY)
+    soon: Poll = evolve(poll, every=_EVERY, backoff=1.0, max_every=_EVERY, after=None)
     return evolve(spec, execution=evolve(spec.execution, poll=soon))
 
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import sqlite3
 import statistics
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +223,22 @@ async def test_a_cancel_returns_at_once(
             assert clock() - start < 10 * LIMIT  # the provider is asked, too
         slow.submits.set()
         slow.downloads.set()
+
+
+async def test_who_opens_a_locked_database_leaves_at_once(tmp_path: Path) -> None:
+    """Another program writes, and the opening waits for it: who is canceled does not."""
+    async with host(tmp_path, Slow()):
+        pass
+    with closing(sqlite3.connect(tmp_path / "boards.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        opening = asyncio.create_task(host(tmp_path, Slow()).__aenter__())
+        await asyncio.sleep(0.2)
+        opening.cancel()
+        await asyncio.wait([opening], timeout=5)  # half of what it would wait for the lock
+        assert opening.cancelled()
+        other.execute("ROLLBACK")
+    async with host(tmp_path, Slow()) as boards:
+        assert boards._running.driving
 
 
 async def test_what_is_unknown_keeps_nobody(tmp_path: Path) -> None:

@@ -117,6 +117,9 @@ class SQLiteStore:
             try:
                 # In a transaction that writes: a database that is read-only is told here.
                 self._data_version = await writer.commit(Read("PRAGMA data_version"))
+            except asyncio.CancelledError:
+                writer.leave()  # its thread may wait for another process that writes
+                raise
             except BaseException:
                 await writer.stop()
                 raise

@@ -134,11 +134,15 @@ class GroupCommitWriter:
         self.queue(write)
         return await future
 
-    async def stop(self) -> None:
-        """Commit what is queued, then end the thread and close its connection."""
+    def leave(self) -> None:
+        """Commit what is queued, then end the thread; nobody waits for that."""
         if self._accepting:
             self._accepting = False
             self._queue.put(None)
+
+    async def stop(self) -> None:
+        """Commit what is queued, then end the thread and close its connection."""
+        self.leave()
         await asyncio.shield(self._closed)
         self._thread.join()
 

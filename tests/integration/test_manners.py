@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.integration.acme import Acme
+from tests.integration.acme import PNG, Acme
 from tests.integration.conftest import Open
 
 
@@ -119,3 +119,37 @@ async def test_a_generation_that_waits_at_the_gate_is_canceled_at_once(
         answered.set()
         assert (await boards.wait(first.id)).status == "succeeded"
     assert acme.counts["submit"] == 1
+
+
+@pytest.mark.parametrize("slow", ["put", "poll"])
+async def test_a_provider_that_does_not_answer_delays_no_cancel(
+    acme: Acme, open_boards: Open, slow: str
+) -> None:
+    """Neither an upload nor a poll that hangs: nothing is submitted, or the job is stopped."""
+    go = asyncio.Event()
+    answer = getattr(acme, slow)
+
+    async def hanging(request: web.Request) -> web.StreamResponse:
+        if acme.counts[slow] == 1:
+            await go.wait()
+        return await answer(request)  # type: ignore[no-any-return]
+
+    acme.answers[slow] = hanging
+    acme.polls_needed = 1_000_000
+    upload = {
+        "init": {"method": "POST", "path": "/uploads"},
+        "capture": {"put": "body.put", "url": "body.url"},
+        "put": {"method": "PUT", "url": "${upload.put}", "body": "${file.bytes}"},
+        "result": "${upload.url}",
+    }
+    files = {"accept": ["upload"], "upload": upload}
+    async with open_boards(provider={"files": files}) as boards:
+        stuck = await boards.submit("draw", prompt="a cat", image=PNG)
+        while not acme.counts[slow]:
+            await asyncio.sleep(0.01)
+        await boards.cancel(stuck.id)
+        async with asyncio.timeout(10):
+            assert (await boards.wait(stuck.id)).status == "canceled"
+        go.set()
+    assert acme.counts["submit"] == (slow == "poll")
+    assert acme.counts["cancel"] == (slow == "poll")

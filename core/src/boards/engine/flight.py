@@ -1,6 +1,9 @@
 """A generation on its way: what the process keeps in memory beside its row."""
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from attrs import define, evolve, field, frozen
 
@@ -12,10 +15,11 @@ from boards.spec.paths import ABSENT
 from boards.spec.replies import ReplyValue
 from boards.storage import Blob
 
-if TYPE_CHECKING:
-    import asyncio
+__all__ = ["CancelWishedError", "Flight", "Heard"]
 
-__all__ = ["Flight", "Heard"]
+
+class CancelWishedError(Exception):
+    """A generation was wished canceled while something was waited for that is of no use then."""
 
 
 @frozen
@@ -85,6 +89,7 @@ class Flight:
     answer: "tuple[Attempt, ReplyValue] | None" = field(default=None, repr=False)
     refused: Attempt | None = field(default=None, repr=False)
     stale: bool = False
+    _waiting: "asyncio.Task[Any] | None" = field(default=None, repr=False)
     _scope: tuple[str, dict[str, Any]] | None = field(default=None, repr=False)
 
     def go_elsewhere(self, compiled: CompiledGenerator) -> None:
@@ -138,7 +143,30 @@ class Flight:
         """Note a wish to cancel that the store has."""
         if self.ticket is not None:
             self.ticket.withdraw()
+        if self._waiting is not None and not self.generation.canceling:  # it may be told again
+            self._waiting.cancel()
+            self._waiting = None
         self.generation = evolve(self.generation, canceling=True)
+
+    @contextmanager
+    def until_canceled(self) -> Iterator[None]:
+        """Wait for what a wish to cancel ends at once: a provider may take its time.
+
+        Raises:
+            CancelWishedError: It was wished meanwhile.
+        """
+        task = self._waiting = asyncio.current_task()
+        assert task is not None  # noqa: S101  # who waits is a task
+        try:
+            yield
+        except asyncio.CancelledError:
+            if self._waiting is task or task.cancelling() > 1:  # not by the wish, or not alone
+                raise
+            raise CancelWishedError from None
+        finally:
+            if self._waiting is None:
+                task.uncancel()
+            self._waiting = None
 
     def spare(self) -> None:
         """Note that the store may know more: that it need not be submitted any more, say."""

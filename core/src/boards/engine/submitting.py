@@ -22,6 +22,7 @@ from boards.engine import listening, waiting
 from boards.engine.accepting import accepted_as, answered, committed
 from boards.engine.fallback import elsewhere, refused
 from boards.engine.files import FileForms
+from boards.engine.flight import CancelWishedError
 from boards.engine.limits import Ticket
 from boards.engine.recovering import lost
 from boards.engine.rest import TRANSPORT_ERRORS, ProviderClient, known_refusal
@@ -104,12 +105,15 @@ async def _submit(machine: "Machine", flight: "Flight", client: ProviderClient) 
     """Make the request ready, and send it."""
     attempt = _new_attempt(machine, flight)
     try:
-        await machine.accounts.check(flight.generation)
-        sending = await _prepared(machine, flight, client, attempt)
+        with flight.until_canceled():  # files are fetched and uploaded
+            await machine.accounts.check(flight.generation)
+            sending = await _prepared(machine, flight, client, attempt)
         if sending.rendered is not None:
             client.check(sending.rendered)  # credentials and trust, before a commit
         if flight.compiled.websocket is not None:
             listening.opening(flight, client, sending.job)  # and what is said first
+    except CancelWishedError:
+        return await machine.canceled(flight, upstream=False)
     except RenderError as error:
         return await machine.fail(flight, "invalid_input", str(error))
     except ProviderError as error:

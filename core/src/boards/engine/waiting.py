@@ -12,7 +12,7 @@ from attrs import evolve
 
 from boards.adapters import Adapter
 from boards.engine import fetching, listening
-from boards.engine.flight import Heard
+from boards.engine.flight import CancelWishedError, Heard
 from boards.engine.rest import TRANSPORT_ERRORS, known_refusal
 from boards.errors import BoardsError, ProviderError
 from boards.events import Happening
@@ -243,7 +243,10 @@ async def _ask(
     client.gate.breaker.begin()
     job = machine.job(flight)
     try:
-        reply = await stage(job)
+        with flight.until_canceled():
+            reply = await stage(job)
+    except CancelWishedError:
+        return Again(0)
     except TRANSPORT_ERRORS as error:
         told = client.explain(error)
         if told.kind == "untrusted_url":

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -22,8 +22,11 @@ def _events_are_declared(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def checked(happenings: Sequence[Happening]) -> list[tuple[str, str | None]]:
         for one in happenings:
-            declared = set(EVENT_DATA[one.type].__annotations__)
-            assert set(one.data) == declared, f"{one.type} is told with {[*one.data]}: {declared}"
+            declared = get_type_hints(EVENT_DATA[one.type])
+            assert set(one.data) == {*declared}, f"{one.type} is told with {[*one.data]}"
+            for key, kind in declared.items():
+                values = get_args(kind) if get_origin(kind) is Literal else [one.data[key]]
+                assert one.data[key] in values, f"{one.type} says {one.data[key]!r}: {values}"
         return rows(happenings)
 
     monkeypatch.setattr(transitions, "_event_rows", checked)

@@ -213,9 +213,10 @@ class ResolvedData(TypedDict):
     """It is known what became of it, or somebody decided."""
 
     decision: Annotated[
-        Literal["job", "resubmit", "abandon", "webhook", "reconciled", "orphan"],
-        "A person's decision (the first three); a webhook's call; the job was found; or an earlier"
-        " submit that was given up arrived after all, and is paid for too.",
+        Literal["job", "resubmit", "abandon", "webhook", "reconciled", "answered", "orphan"],
+        "A person's decision (the first three); a webhook's call; the job was found; the answer"
+        " came after all; or an earlier submit that was given up arrived after all, and is paid for"
+        " too.",
     ]
     provider_job_id: Annotated[str | None, "The provider's id of the job, where it is known."]
 

@@ -411,8 +411,9 @@ async def test_without_a_public_address_no_webhook_is_asked_for(
     assert "webhook" not in acme.jobs["job-1"]["input"]
 
 
+@pytest.mark.parametrize("said", ["running", "a word that the spec does not know"])
 async def test_a_second_job_of_one_generation_is_stopped_and_told(
-    acme: Acme, open_boards: Open
+    acme: Acme, open_boards: Open, said: str
 ) -> None:
     """The lost submit did arrive, and its caller had it sent again: the first job is an orphan."""
     submit = acme.submit
@@ -429,7 +430,7 @@ async def test_a_second_job_of_one_generation_is_stopped_and_told(
         async for event in boards.events(generation.id):
             if event.type == "submitted":
                 break
-        body = call(acme, status="running")
+        body = call(acme, status=said)
         await boards.receive_webhook("acme", signed(body), body, await token_of(acme))
         async for event in boards.events(generation.id):
             if event.type == "resolved":

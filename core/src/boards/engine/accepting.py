@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 
-from boards.engine import fetching, waiting
+from boards.engine import fetching, orphans, waiting
 from boards.engine.flight import Heard
 from boards.errors import BoardsError, ProviderError, StoreError
 from boards.events import Happening
@@ -114,13 +114,7 @@ async def _insist(
             )
             # A job that was only found gives way to what was decided, or told, while it was found.
             if not applied and not claims:
-                await machine.store.attempt_result(
-                    attempt,
-                    provider_job_id=attempt.provider_job_id,
-                    job=attempt.job,
-                    outcome="accepted",
-                )
-                await machine.store.make_due(attempt.generation_id)
+                await orphans.keep(machine, flight.compiled, attempt)
         except StoreError:
             if tried == _COMMIT_TRIES - 1:
                 raise

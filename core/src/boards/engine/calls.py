@@ -6,8 +6,7 @@ the job any more. Whatever it proves is in the store before the provider gets it
 
 import hashlib
 import json
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
@@ -15,14 +14,11 @@ from attrs import evolve
 from boards.adapters import reply
 from boards.engine.accepting import accepted_as
 from boards.engine.flight import Flight, Heard
-from boards.engine.machine import own_attempt
-from boards.engine.recovering import resolved
+from boards.engine.orphans import found_after_all, is_orphan, stop
 from boards.engine.webhooks import Replays, token_hash
 from boards.errors import NotFoundError
 from boards.generations import Attempt, Generation
-from boards.logs import Logger
 from boards.spec.paths import ABSENT
-from boards.store import Change
 
 if TYPE_CHECKING:
     from boards.engine.following import Following
@@ -30,8 +26,6 @@ if TYPE_CHECKING:
     from boards.spec.compile import CompiledGenerator
 
 __all__ = ["Calls"]
-
-_log = Logger("boards.engine")
 
 
 class Calls:
@@ -165,18 +159,12 @@ class Calls:
 
     async def _resolved(self, before: Generation, found: Attempt) -> bool:
         """Go on with the job that a webhook told of; False if somebody else was faster."""
-        after = evolve(
-            before,
-            phase="waiting",
-            provider_job_id=found.provider_job_id,
-            submitted_at=time.time(),
-            due_at=time.time(),
-        )
-        change = Change(before.phase, after, [resolved("webhook", found)], found, fenced=False)
-        applied = await self._store.cas(change)
-        if applied and self._following.driving and after.id not in self._machine.flights:
+        after = await found_after_all(self._machine, before, found, "webhook")
+        if after is None:
+            return False
+        if self._following.driving and after.id not in self._machine.flights:
             await self._machine.board(after)
-        return applied
+        return True
 
     async def _orphaned(
         self, called: Flight, generation: Generation, attempt: Attempt, heard: Heard
@@ -187,40 +175,14 @@ class Calls:
         """
         attempts = await self._store.attempts(generation.id)
         compiled, sent = called.compiled, called.generation
-        if sent.provider == generation.provider and not _overtaken(generation, attempt, attempts):
+        if sent.provider == generation.provider and not is_orphan(generation, attempt, attempts):
             return False
         found = _told_job(compiled, attempt, heard) or evolve(attempt, outcome="accepted")
         await self._store.attempt_result(found, outcome="accepted")
         status = compiled.webhook_status(heard.reply, False)[0] if compiled.webhook_status else None
-        if status in ("queued", "running") and found.job is not None:
-            await self._stop(Flight(sent, compiled, found))
-        now = await self._store.get(generation.id)
-        if now is not None and not now.final:
-            await self._store.note(now, [resolved("orphan", found)])
+        running = status not in ("succeeded", "failed", "canceled")  # another word tells nothing
+        await stop(self._machine, sent, compiled, found, running=running)
         return True
-
-    async def _stop(self, orphan: Flight) -> None:
-        """Ask the provider to cancel a second job; whatever it answers, the job is told of."""
-        provider, attempt = orphan.generation.provider, orphan.attempt
-        try:
-            await self._machine.stages(provider).cancel(self._machine.job(orphan))
-        except Exception as error:
-            text = self._machine.client(provider).scrub(f"{type(error).__name__}: {error}")
-            job = None if attempt is None else attempt.provider_job_id
-            # The generation's own job is another one.
-            facts = {**orphan.facts(), "provider_job_id": job}
-            _log.warning("an orphan runs on", **facts, error=text)
-
-
-def _overtaken(generation: Generation, attempt: Attempt, attempts: Sequence[Attempt]) -> bool:
-    """Whether an attempt is not the one that its generation goes on with, or may go on with."""
-    later = [one for one in attempts if one.number > attempt.number]
-    if generation.phase == "queued":  # what was refused since made no other job
-        later = [one for one in later if one.outcome not in ("refused", "unsent")]
-    own = own_attempt(generation, attempts)
-    if own is None or own.number != attempt.number:
-        return bool(later)
-    return generation.final and own.outcome in ("ambiguous", "abandoned")  # it was given up
 
 
 def _told_job(compiled: "CompiledGenerator", attempt: Attempt, heard: Heard) -> Attempt | None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import evolve
 
 from boards.engine.machine import failed
-from boards.engine.recovering import known, resolved
+from boards.engine.orphans import resolved
+from boards.engine.recovering import known
 from boards.errors import BoardsError, Failure, StoreError
 from boards.generations import Generation
 

@@ -6,7 +6,7 @@ compare-and-set, so that a second process, or a second call, changes nothing twi
 
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from attrs import evolve, frozen
@@ -17,6 +17,7 @@ from boards.engine.accounting import Accounts
 from boards.engine.download import Fetcher
 from boards.engine.files import read_file
 from boards.engine.flight import Flight
+from boards.engine.orphans import own_attempt
 from boards.engine.rest import ProviderClient, without_secrets
 from boards.engine.uploading import Uploads
 from boards.engine.webhooks import Addresses
@@ -32,7 +33,7 @@ from boards.store import Change, Store
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["Machine", "Submissions", "failed", "own_attempt"]
+__all__ = ["Machine", "Submissions", "failed"]
 
 _log = Logger("boards.engine")
 
@@ -392,16 +393,6 @@ class Machine:
             finished_at=time.time(),
         )
         return Done()
-
-
-def own_attempt(generation: Generation, attempts: Sequence[Attempt]) -> Attempt | None:
-    """The attempt that a generation goes on with: whose job it has, else the last one.
-
-    A webhook may tell of a lost submit when the next one was refused already.
-    """
-    job = generation.provider_job_id
-    own = [one for one in attempts if job is not None and one.provider_job_id == job]
-    return (own or [*attempts])[-1] if attempts else None
 
 
 def failed(failure: Failure) -> Happening:

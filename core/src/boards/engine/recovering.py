@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import evolve
 
 from boards.engine.accepting import accepted_as, committed, identified
+from boards.engine.orphans import resolved
 from boards.engine.rest import TRANSPORT_ERRORS
 from boards.errors import BoardsError, ClaimedError, ProviderError, UnavailableError
 from boards.events import Happening
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from boards.engine.flight import Flight
     from boards.engine.machine import Machine
 
-__all__ = ["known", "look", "lost", "resolved"]
+__all__ = ["known", "look", "lost"]
 
 _log = Logger("boards.engine")
 
@@ -139,12 +140,6 @@ async def look(machine: "Machine", flight: "Flight") -> Again | Done:
 def known(attempt: Attempt) -> bool:
     """Whether the job of an attempt is known: nothing is left to be decided."""
     return attempt.outcome == "accepted" and attempt.job is not None
-
-
-def resolved(decision: str, found: Attempt | None = None) -> Happening:
-    """The event of a decision, with the job of the attempt that was found."""
-    job = None if found is None else found.provider_job_id
-    return Happening("resolved", {"decision": decision, "provider_job_id": job})
 
 
 async def _unclaimed(machine: "Machine", flight: "Flight") -> list[dict[str, Any]] | None:

@@ -270,3 +270,22 @@ async def test_a_host_closes_at_once(
         await state(boards, slow, monkeypatch)
         start = clock()
     assert clock() - start < 20 * LIMIT  # threads end, files are synced
+
+
+async def test_a_close_that_is_canceled_gives_the_database_back(tmp_path: Path) -> None:
+    """It waits for a submit no longer; another host drives, and knows that the answer was lost."""
+    slow = Slow()
+    slow.submits.clear()
+    boards = host(tmp_path, slow)
+    await boards.__aenter__()
+    one = await submitting(boards, slow, pytest.MonkeyPatch())
+    closing_ = asyncio.create_task(boards.__aexit__())
+    await asyncio.sleep(0.05)
+    assert not closing_.done()
+    closing_.cancel()
+    await asyncio.wait([closing_], timeout=10)
+    assert closing_.cancelled()
+    async with host(tmp_path, Slow()) as another:
+        assert another._running.driving
+        async with asyncio.timeout(10):
+            assert (await another.wait(one.id)).phase == "unknown"

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
 from boards.adapters import Stages, load_adapter
@@ -116,26 +117,42 @@ class Engine:
         await self._following.start(drive=drive)
 
     async def close(self) -> None:
-        """Begin nothing new, let submits under way be committed, leave."""
-        await self._following.stop()
-        await self._runner.stop()
-        if self.machine.critical:
-            await asyncio.gather(*self.machine.critical, return_exceptions=True)
-        await self.machine.uploads.close()
+        """Begin nothing new, let submits under way be committed, leave.
+
+        Who is canceled meanwhile leaves these submits to whoever drives next.
+        """
+        async with AsyncExitStack() as leaving:
+            # From the last to the first, whatever is interrupted: while the store is open, it is
+            # owned, and nobody else drives.
+            leaving.push_async_callback(self.store.close)
+            leaving.push_async_callback(self.storage.close)
+            leaving.push_async_callback(self._transport.close)
+            leaving.push_async_callback(self._downloader.close)
+            if self._telemetry is not None:
+                leaving.callback(self._telemetry.close)
+            if self._teller is not None:
+                leaving.push_async_callback(self._teller.close)
+            leaving.callback(self._observers.close)
+            leaving.push_async_callback(self._listen_no_more)
+            leaving.push_async_callback(self.machine.uploads.close)
+            leaving.push_async_callback(self._let_go)
+            await self._following.stop()
+            await self._runner.stop()
+            if self.machine.critical:
+                await asyncio.wait(self.machine.critical)
+
+    async def _let_go(self) -> None:
+        """Leave submits that are still under way, if any are."""
+        for task in self.machine.critical:
+            task.cancel()
+        await asyncio.gather(*self.machine.critical, return_exceptions=True)
+
+    async def _listen_no_more(self) -> None:
         listeners = [flight.listener for flight in self.machine.flights.values() if flight.listener]
         for flight in self.machine.flights.values():
             flight.leave()
         if listeners:
             await asyncio.wait(listeners, timeout=_LEAVE_TO_LISTEN)
-        self._observers.close()
-        if self._teller is not None:
-            await self._teller.close()
-        if self._telemetry is not None:
-            self._telemetry.close()
-        await self._downloader.close()
-        await self._transport.close()
-        await self.storage.close()
-        await self.store.close()
 
     def follow(self, callback: Callable[[], Awaitable[None]]) -> None:
         """Call back when another process wrote, and when this one begins to drive."""

@@ -77,6 +77,7 @@ class Boards(Facade):
         self._process = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._leave: asyncio.Event | None = None
+        self._serving: asyncio.Task[None] | None = None
         self._left: concurrent.futures.Future[None] = concurrent.futures.Future()
 
     def __enter__(self) -> Self:
@@ -92,8 +93,11 @@ class Boards(Facade):
             self._thread.start()
             try:
                 opened.result()
-            except BaseException:
+            except BaseException:  # Ctrl-C, say: nobody would ever close what opens there
                 self._state = "closed"
+                if self._loop is not None and self._serving is not None:
+                    with contextlib.suppress(RuntimeError):  # it ended by itself
+                        self._loop.call_soon_threadsafe(self._serving.cancel)
                 raise
             self._state = "open"
         return self
@@ -131,7 +135,10 @@ class Boards(Facade):
             self._left.set_result(None)
 
     async def _serve(self, opened: "concurrent.futures.Future[None]") -> None:
-        self._loop, self._leave = asyncio.get_running_loop(), asyncio.Event()
+        self._serving, self._leave = asyncio.current_task(), asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        if self._closed():
+            raise asyncio.CancelledError
         async with self._host:
             opened.set_result(None)
             await self._leave.wait()

@@ -1,13 +1,17 @@
 """The facade without ``await``, from one thread and from several."""
 
 import asyncio
+import concurrent.futures
 import inspect
 import os
 import select
 import signal
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -203,3 +207,28 @@ def test_a_fork_is_told_to_open_its_own(host: Boards) -> None:
         os.waitpid(child, 0)
         assert "another process" in told
         assert host.generate("flux-schnell", prompt="a cat").status == "succeeded"
+
+
+def test_an_opening_that_is_interrupted_opens_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while another program has the database locked: no thread is left that drives it."""
+
+    class Interrupted(concurrent.futures.Future[None]):
+        def result(self, timeout: float | None = None) -> None:
+            while opening._loop is None:
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+
+    with Boards(home=tmp_path, environment={}):
+        pass
+    opening = Boards(home=tmp_path, environment={})
+    with closing(sqlite3.connect(tmp_path / "boards.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        monkeypatch.setattr(concurrent.futures, "Future", Interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            opening.__enter__()
+        assert opening._thread is not None
+        opening._thread.join(5)  # it would wait for ten, and stay
+        other.execute("ROLLBACK")
+    assert not opening._thread.is_alive()

@@ -1,5 +1,6 @@
 """``boards work``: drive what others submit."""
 
+import asyncio
 import shlex
 import signal
 from collections import Counter
@@ -19,31 +20,47 @@ def work(session: Session) -> None:
     """Drive generations until told to stop.
 
     Takes up all that is unfinished, and what other processes submit meanwhile. SIGTERM or Ctrl-C:
-    begins nothing new, lets submits under way be committed, and leaves; nothing is lost.
+    begins nothing new, lets submits under way be committed, and leaves; nothing is lost. Once
+    more: leaves at once.
     """
     session.run(_work(session))
 
 
 async def _work(session: Session) -> None:
+    # Before it opens: from then on it submits. And until it has closed.
+    with Interrupts() as interrupts:
+        working = asyncio.create_task(_drive(session))
+        while not working.done():
+            signaled = asyncio.create_task(interrupts.next())
+            await asyncio.wait((working, signaled), return_when=asyncio.FIRST_COMPLETED)
+            if signaled.done():
+                name = signal.Signals(signaled.result()).name
+                session.out.note(
+                    f"{name}: leaving; what is unfinished goes on when Boards runs again."
+                )
+                working.cancel()
+            signaled.cancel()
+    if not working.cancelled():
+        working.result()
+
+
+async def _drive(session: Session) -> None:
     out = session.out
     async with session.opened() as boards:
-        with Interrupts() as interrupts:
-            # Of all owners: a listing has those of one.
-            unfinished, undecided = 0, Counter[str]()
-            async for one in boards._running.store.live():  # the same package
-                if one.phase == "unknown":
-                    undecided[one.owner] += 1
-                else:
-                    unfinished += 1
-            if out.json:  # one line, at once: whoever started it may wait for that
-                waiting = dict(undecided)
-                out.value({"unfinished": unfinished, "undecided": waiting}, compact=True)
-            out.note(f"Driving the generations of {boards.settings.home}: {unfinished} unfinished.")
-            for owner, count in undecided.most_common(_SHOWN):
-                whose = f" --owner {shlex.quote(owner)}" if owner else ""
-                out.note(f"{count} wait for a decision: boards generations --unknown{whose}")
-            if len(undecided) > _SHOWN:
-                out.note(f"So do some of {len(undecided) - _SHOWN} more owners.")
-            number = await interrupts.next()
-            name = signal.Signals(number).name
-            out.note(f"{name}: leaving; what is unfinished goes on when Boards runs again.")
+        # Of all owners: a listing has those of one.
+        unfinished, undecided = 0, Counter[str]()
+        async for one in boards._running.store.live():  # the same package
+            if one.phase == "unknown":
+                undecided[one.owner] += 1
+            else:
+                unfinished += 1
+        if out.json:  # one line, at once: whoever started it may wait for that
+            waiting = dict(undecided)
+            out.value({"unfinished": unfinished, "undecided": waiting}, compact=True)
+        out.note(f"Driving the generations of {boards.settings.home}: {unfinished} unfinished.")
+        for owner, count in undecided.most_common(_SHOWN):
+            whose = f" --owner {shlex.quote(owner)}" if owner else ""
+            out.note(f"{count} wait for a decision: boards generations --unknown{whose}")
+        if len(undecided) > _SHOWN:
+            out.note(f"So do some of {len(undecided) - _SHOWN} more owners.")
+        await asyncio.Event().wait()

@@ -174,6 +174,35 @@ async def test_a_late_call_resolves_a_generation_whose_submit_was_lost(
     assert acme.counts["submit"] == 1
 
 
+async def test_a_call_spares_the_replays_of_a_submit_with_a_key(
+    acme: Acme, open_boards: Open
+) -> None:
+    """Its answer was lost, and the provider answers no replay: the call tells the job."""
+    submit = acme.submit
+
+    async def lost(request: Any) -> Any:
+        if acme.counts["submit"] == 1:
+            await submit(request)
+        return await drop(request)
+
+    acme.answers["submit"], acme.polls_needed = lost, 0
+    keyed = {**SUBMIT, "idempotency": {"header": "Idempotency-Key"}}
+    async with open_boards(
+        provider={"webhook": WEBHOOK, "retry": {"max": 1, "base": "1h", "cap": "1h"}},
+        execution={**SLOW, "submit": keyed},
+        webhook_url=PUBLIC,
+    ) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        async for event in boards.events(generation.id):
+            if event.type == "retrying":
+                break
+        body = call(acme)
+        await boards.receive_webhook("acme", signed(body), body, await token_of(acme))
+        async with asyncio.timeout(5):
+            assert (await boards.wait(generation.id)).status == "succeeded"
+    assert acme.counts["submit"] == 1
+
+
 @pytest.mark.parametrize("here", [True, False])
 async def test_a_call_before_the_second_submit_spares_it(
     acme: Acme, open_boards: Open, here: bool

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from boards.engine.flight import Flight
     from boards.engine.machine import Machine
 
-__all__ = ["known", "look", "lost"]
+__all__ = ["called", "known", "look", "lost"]
 
 _log = Logger("boards.engine")
 
@@ -42,7 +42,7 @@ async def lost(machine: "Machine", flight: "Flight", attempt: Attempt, reason: s
     Where it cannot be found, the generation is ``unknown``: a live state, shown, never repeated.
     """
     flight.attempt = attempt
-    if (told := await _called(machine, attempt)) is not None:
+    if (told := await called(machine, attempt)) is not None:
         return await committed(machine, flight, told, None, resolved("webhook", told))
     jobs = await _unclaimed(machine, flight)
     if jobs is not None and len(jobs) == 1:
@@ -52,7 +52,7 @@ async def lost(machine: "Machine", flight: "Flight", attempt: Attempt, reason: s
     if jobs is not None and flight.lookups < len(_SOON):
         flight.lookups += 1
         return Again(time.time() + _SOON[flight.lookups - 1])
-    if (told := await _called(machine, attempt)) is not None:  # while it was looked for
+    if (told := await called(machine, attempt)) is not None:  # while it was looked for
         return await committed(machine, flight, told, None, resolved("webhook", told))
     flight.lookups = 0
     match flight.generation.on_ambiguous:
@@ -78,7 +78,7 @@ async def lost(machine: "Machine", flight: "Flight", attempt: Attempt, reason: s
     return Done() if next_look is None else Again(next_look)
 
 
-async def _called(machine: "Machine", attempt: Attempt) -> Attempt | None:
+async def called(machine: "Machine", attempt: Attempt) -> Attempt | None:
     """The attempt with its job, where a webhook was faster than the answer."""
     attempts = await machine.store.attempts(attempt.generation_id)
     kept = [one for one in attempts if one.number == attempt.number and known(one)]

@@ -24,7 +24,8 @@ from boards.engine.fallback import elsewhere, refused
 from boards.engine.files import FileForms
 from boards.engine.flight import CancelWishedError
 from boards.engine.limits import Ticket
-from boards.engine.recovering import lost
+from boards.engine.orphans import resolved
+from boards.engine.recovering import called, lost
 from boards.engine.rest import TRANSPORT_ERRORS, ProviderClient, known_refusal
 from boards.engine.transport import LostReplyError, UnsentError
 from boards.engine.webhooks import token_hash
@@ -175,6 +176,8 @@ async def recover(machine: "Machine", flight: "Flight") -> Again | Done:
         return Again(0)
     if attempt.outcome == "accepted" and attempt.job is not None:
         return await committed(machine, flight, attempt, None)
+    if (told := await called(machine, attempt)) is not None:  # so that no replay is needed
+        return await committed(machine, flight, told, None, resolved("webhook", told))
     reason = "the process ended during the submit"
     client = machine.client(flight.generation.provider)
     stages = machine.stages(flight.generation.provider)

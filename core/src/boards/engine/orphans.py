@@ -110,13 +110,14 @@ async def stop(
         running: Whether it may still run.
     """
     if running and found.job is not None:
+        orphan = Flight(sent, compiled, found)
         try:
-            job = machine.job(Flight(sent, compiled, found))
-            await machine.stages(sent.provider).cancel(job)
+            await machine.stages(sent.provider).cancel(machine.job(orphan))
         except Exception as error:  # whatever it is, the job goes its way
-            scrub = machine.client(sent.provider).scrub
-            text = scrub(f"{type(error).__name__}: {error}")
-            _log.warning("an orphan runs on", generation=sent.id, error=text)
+            text = machine.client(sent.provider).scrub(f"{type(error).__name__}: {error}")
+            # The generation's own job is another one.
+            facts = {**orphan.facts(), "provider_job_id": found.provider_job_id}
+            _log.warning("an orphan runs on", **facts, error=text)
     now = await machine.store.get(sent.id)
     if now is not None and not now.final:
         told = [resolved("orphan", found)]

@@ -188,9 +188,9 @@ async def recover(machine: "Machine", flight: "Flight") -> Again | Done:
     except RenderError:
         return await lost(machine, flight, attempt, reason)
     except (ProviderError, *TRANSPORT_ERRORS) as error:
-        told = error if isinstance(error, ProviderError) else client.explain(error)
-        if recognised and told.kind in _UNHEARD:  # a file cannot be made ready just now
-            return await _unheard(machine, flight, client, attempt, told.message, told.retry_after)
+        why = error if isinstance(error, ProviderError) else client.explain(error)
+        if recognised and why.kind in _UNHEARD:  # a file cannot be made ready just now
+            return await _unheard(machine, flight, client, attempt, why.message, why.retry_after)
         return await lost(machine, flight, attempt, reason)
     except BoardsError:
         raise

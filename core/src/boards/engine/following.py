@@ -70,7 +70,7 @@ class Following:
         self._wants_to_drive = False
         self._taken_up = False
         self._last_event: int | None = None
-        self._look_at_all = 0.0
+        self._look_at_all: float | None = None
         self.driving = False
 
     async def start(self, *, drive: bool) -> None:
@@ -129,11 +129,13 @@ class Following:
                 now = time.monotonic()
                 if self.driving and not self._store.epoch:  # another process fenced this one off
                     self.driving, contended, behind = False, 0.0, True
+                    self._last_event = None  # what it drove was not looked at
                 drives = self.driving and self._taken_up
                 if self._wants_to_drive and not drives and now > contended + _CONTEND:
                     contended = now
                     await self._contend()
-                if await self._store.changed_elsewhere() or behind:
+                late = self._look_at_all is not None and now >= self._look_at_all
+                if await self._store.changed_elsewhere() or behind or late:
                     behind = True  # until it was caught up: nobody may write again
                     await self._catch_up()
                     behind = False
@@ -150,10 +152,13 @@ class Following:
         moved, last = await self._store.happened_since(self._last_event)
         driven = self._machine.flights if self.driving else ()
         asked = self._observers.asking(driven)  # afterwards: who comes now reads it anew
-        if time.monotonic() >= self._look_at_all:
-            self._look_at_all = time.monotonic() + _LOOK_AT_ALL
+        now = time.monotonic()
+        due = self._look_at_all
+        if self._last_event is None or (due is not None and now >= due):
+            self._look_at_all = None
         else:
             asked &= moved  # thousands may wait here
+            self._look_at_all = due or now + _LOOK_AT_ALL
         for generation_id in asked:
             existed = generation_id not in self._creating
             found = await self._store.get(generation_id)

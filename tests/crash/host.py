@@ -18,7 +18,7 @@ from typing import Any, Final, TextIO
 from attrs import frozen
 
 from boards import Boards
-from boards.engine import following, limits, machine, recovering
+from boards.engine import driving, following, limits, recovering
 from boards.engine.addresses import AddressPolicy
 from boards.engine.transport import AiohttpTransport
 from boards.errors import StorageError, StoreError
@@ -225,7 +225,7 @@ async def _submitted(boards: Boards, call: Call, errors: TextIO) -> Generation:
 def _impatient() -> None:
     """Shorten the engine's waits for what a test does not want to wait for."""
     recovering._SOON = (0.05, 0.1)  # type: ignore[misc]
-    machine._AFTER_TROUBLE = 0.1  # type: ignore[misc]
+    driving._AFTER_TROUBLE = 0.1  # type: ignore[misc]
     limits._COOL_DOWN = (0.1, 0.5)  # type: ignore[misc]
     following._CONTEND = 0.2  # type: ignore[misc]
 

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from boards import Boards
 from boards.adapters import Adapter, Job
-from boards.engine import limits, machine, sse, waiting
+from boards.engine import driving, limits, sse, waiting
 from boards.engine.transport import UnsentError
 from boards.errors import (
     BoardsError,
@@ -480,7 +480,7 @@ async def test_a_full_disk_does_not_lose_what_a_websocket_told(
     acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     """The frame with the result comes once: it is kept until the disk has room."""
-    monkeypatch.setattr(machine, "_AFTER_TROUBLE", 0.1)
+    monkeypatch.setattr(driving, "_AFTER_TROUBLE", 0.1)
     monkeypatch.setattr(Full, "faults", 1)
     sent = 0
 
@@ -509,7 +509,7 @@ async def test_a_full_disk_does_not_lose_a_synchronous_reply(
     acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     """The answer has been paid for, and is kept until the disk has room."""
-    monkeypatch.setattr(machine, "_AFTER_TROUBLE", 0.1)
+    monkeypatch.setattr(driving, "_AFTER_TROUBLE", 0.1)
     monkeypatch.setattr(Full, "faults", 1)
 
     async def inline(_request: web.Request) -> web.StreamResponse:
@@ -529,7 +529,7 @@ async def test_a_full_disk_makes_no_refusal_ambiguous(
     acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
     """Nothing was accepted, and this process knows it: it is submitted again, not unknown."""
-    monkeypatch.setattr(machine, "_AFTER_TROUBLE", 0.05)
+    monkeypatch.setattr(driving, "_AFTER_TROUBLE", 0.05)
 
     async def busy(_request: web.Request) -> web.StreamResponse:
         return web.json_response({}, status=429, headers={"Retry-After": "0"})

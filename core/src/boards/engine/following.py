@@ -8,10 +8,12 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
 
+from boards.engine import driving
 from boards.errors import StoreError
 from boards.logs import Logger, traceback_of
 
@@ -77,7 +79,7 @@ class Following:
         """Begin to follow; with ``drive``, take up what is live if nobody else does."""
         self._wants_to_drive = drive
         if drive:
-            self._runner.start(self._machine.drive)
+            self._runner.start(partial(driving.drive, self._machine))
             await self._contend()
         self._task = asyncio.create_task(self._follow())
 

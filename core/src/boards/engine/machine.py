@@ -1,7 +1,7 @@
-"""The state machine: one generation, one step at a time, each step safe to begin again.
+"""The state machine: what a step may do to a generation.
 
-``drive`` looks at the phase in the store and does what is next. Every transition is one
-compare-and-set, so that a second process, or a second call, changes nothing twice.
+Every transition is one compare-and-set, so that a second process, or a second call, changes nothing
+twice. Which step is next is for :mod:`boards.engine.driving`.
 """
 
 import functools
@@ -12,20 +12,19 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from attrs import evolve, frozen
 
 from boards.adapters import Job, Stages
-from boards.engine import fetching, recovering, submitting, waiting
 from boards.engine.accounting import Accounts
 from boards.engine.download import Fetcher
 from boards.engine.files import read_file
 from boards.engine.flight import Flight
 from boards.engine.orphans import own_attempt
-from boards.engine.rest import ProviderClient, without_secrets
+from boards.engine.rest import ProviderClient
 from boards.engine.uploading import Uploads
 from boards.engine.webhooks import Addresses
-from boards.errors import BoardsError, Failure, ProviderErrorKind, StorageError, StoreError
+from boards.errors import BoardsError, Failure, ProviderErrorKind
 from boards.events import FailedData, Happening
 from boards.generations import Attempt, Generation, Phase
-from boards.logs import Logger, about
-from boards.runner import Again, Done
+from boards.logs import Logger
+from boards.runner import Done
 from boards.spec.compile import CompiledGenerator
 from boards.storage import Storage
 from boards.store import Change, Store
@@ -36,10 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["Machine", "Submissions", "failed"]
 
 _log = Logger("boards.engine")
-
-_AFTER_TROUBLE: Final = 15.0
-"""Seconds before a generation is looked at again that a local fault held up: a full disk, say."""
-
 
 _QUOTING: Final = frozenset({"log", "retrying", "fallback", "unknown"})
 """Events that quote a provider."""
@@ -54,7 +49,7 @@ class Submissions(Protocol):
 
 @frozen
 class Machine:
-    """Drives generations.
+    """What all steps share: the truth, the providers, and the transitions.
 
     Args:
         store: The truth.
@@ -88,92 +83,6 @@ class Machine:
     critical: set["asyncio.Task[Any]"]
     attempted: Callable[[Generation, Attempt | None, Attempt], None] | None = None
 
-    async def drive(self, generation_id: str) -> Again | Done:
-        """Take a generation one step further; idempotent, and safe to call from anywhere."""
-        outer = about.set(lambda: {"generation": generation_id})
-        outcome = await self._driven(generation_id)
-        about.reset(outer)  # not after a bug: whoever logs that has the generation at hand
-        return outcome
-
-    async def _driven(self, generation_id: str) -> Again | Done:
-        if not self.store.epoch:  # another process drives now
-            self._leave(generation_id)
-            return Done()
-        flight = self.flights.get(generation_id)
-        try:
-            if flight is None:
-                flight = await self._take_up(generation_id)
-                if flight is None:
-                    return Done()
-            elif flight.stale:
-                await self._read_again(flight)
-            about.set(flight.facts)
-            outcome = await self._step(flight)
-        except BoardsError as error:
-            return await self._held_up(generation_id, flight, error)
-        except Exception as error:  # a bug: the runner tries again, and who waits is told
-            if flight is not None:
-                self._failed(flight, error)
-            raise
-        if flight.generation.final or isinstance(outcome, Done):
-            self._leave(generation_id)
-            return Done()
-        return waiting.in_time(flight, outcome)
-
-    def _leave(self, generation_id: str) -> None:
-        flight = self.flights.pop(generation_id, None)
-        if flight is not None:
-            flight.leave()
-
-    async def _take_up(self, generation_id: str) -> Flight | None:
-        """A generation that this process does not know yet: of a crash, or of another process."""
-        generation = await self.store.get(generation_id)
-        if generation is None or generation.final:
-            return None
-        try:
-            flight = await self.board(generation)
-        except StoreError:
-            raise
-        except BoardsError:  # its generator is gone, so nobody can be asked to cancel it
-            if not generation.canceling or generation.phase == "unknown":
-                raise
-            await self.give_up(generation, "canceled", Happening("canceled", {"upstream": False}))
-            return None
-        if generation.phase == "queued":  # of a process that died, and maybe tried before
-            await self._remember_attempt(flight)
-        # A wish to cancel that was committed before the flight was known is only in the store.
-        now = await self.store.get(generation_id)
-        if now is not None and now.canceling:
-            flight.wish_canceled()
-        return flight
-
-    async def _read_again(self, flight: Flight) -> None:
-        """Bring a flight to what the store has; what it heard, and listens to, is kept."""
-        flight.stale = False  # first: it may become so again while the store is read
-        generation = await self.store.get(flight.generation.id)
-        if generation is None:
-            return
-        if generation.phase != flight.generation.phase == "unknown":  # somebody decided
-            flight.failures = flight.polls = flight.lookups = 0
-        if generation.generator != flight.generation.generator:
-            flight.go_elsewhere(self.compiled(generation.generator))
-        canceling = generation.canceling or flight.generation.canceling
-        flight.generation = evolve(generation, canceling=canceling)
-        await self._remember_attempt(flight)
-
-    def _failed(self, flight: Flight, error: Exception) -> None:
-        """Tell who waits of what nobody expected."""
-        generation = flight.generation
-        client = self.client(generation.provider)
-        told = BoardsError(
-            client.scrub(f"It is held up by a mistake: {type(error).__name__}: {error}"),
-            remedy="It is not lost, and tried again; the log has more.",
-            generation_id=generation.id,
-            generator=generation.generator,
-            provider=generation.provider,
-        )
-        self.trouble(generation, told)
-
     async def board(self, generation: Generation) -> Flight:
         """A flight for a generation in the store.
 
@@ -188,10 +97,11 @@ class Machine:
         """A flight that nobody drives: see :meth:`board`."""
         flight = Flight(generation, self.compiled(generation.generator), addresses=self.addresses)
         if generation.phase != "queued":
-            await self._remember_attempt(flight)
+            await self.remember_attempt(flight)
         return flight
 
-    async def _remember_attempt(self, flight: Flight) -> None:
+    async def remember_attempt(self, flight: Flight) -> None:
+        """Have a flight know the attempt that the store has."""
         attempts = await self.store.attempts(flight.generation.id)
         flight.attempt = own_attempt(flight.generation, attempts)
 
@@ -201,50 +111,6 @@ class Machine:
         scope = flight.scope(self.client(provider).config)
         read = functools.partial(read_file, self.storage, fetcher=self.downloader)
         return Job(flight.generation, flight.compiled, scope, read)
-
-    async def _step(self, flight: Flight) -> Again | Done:
-        match flight.generation.phase:
-            case "queued":
-                return await submitting.submit(self, flight)
-            case "submitting":
-                return await submitting.recover(self, flight)
-            case "waiting":
-                return await waiting.wait(self, flight)
-            case "fetching":
-                return await fetching.fetch(self, flight)
-            case "unknown":
-                return await recovering.look(self, flight)
-            case _:
-                return Done()
-
-    async def _held_up(
-        self, generation_id: str, flight: Flight | None, error: BoardsError
-    ) -> Again | Done:
-        """A fault of this machine or its set-up, not of the provider: wait, and lose nothing."""
-        generation = flight.generation if flight else None
-        if generation is None:
-            try:
-                generation = await self.store.get(generation_id)
-            except StoreError:
-                return Again(time.time() + _AFTER_TROUBLE)
-        if generation is None:
-            return Done()
-        if flight is not None and not isinstance(error, StoreError | StorageError):
-            error = without_secrets(self.client(generation.provider), error)
-        error.generation_id = error.generation_id or generation.id
-        error.generator = error.generator or generation.generator
-        error.provider = error.provider or generation.provider
-        if flight is None and not isinstance(error, StoreError | StorageError):
-            how = "resolve --abandon" if generation.phase == "unknown" else "cancel"
-            error.remedy = f"{error.remedy} Or give it up: boards {how} {generation.id}".lstrip()
-            if generation.phase != "unknown" and generation.due_at is not None:
-                # Or it is looked at whenever others write.
-                await self.store.note(evolve(generation, due_at=None), ())
-        _log.warning("held up", generation=generation.id, error=error.message)
-        if flight is not None and isinstance(error, StoreError | StorageError):
-            flight.stale = True  # what the store has may be older than memory
-        self.trouble(generation, error)
-        return Again(time.time() + _AFTER_TROUBLE)
 
     async def commit(
         self,
@@ -287,7 +153,7 @@ class Machine:
         now = await self.store.get(before.id)
         if now is not None:
             flight.generation = now
-            await self._remember_attempt(flight)
+            await self.remember_attempt(flight)
         return False
 
     async def note(self, flight: Flight, *happenings: Happening) -> None:

@@ -78,7 +78,7 @@ def until(look: Callable[[], Any], good: Callable[[Any], bool], seconds: float =
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Fal]:
-    with running(FalEmulator(FAST)) as emulator, httpx.Client() as http:
+    with running(FalEmulator(FAST)) as emulator, httpx.Client(timeout=60) as http:
         http.headers["Authorization"] = "Key emulator:key"
         yield Fal(emulator, http)
 
@@ -799,7 +799,7 @@ class TestWebhooks:
         """A webhook that is refused comes again, the same body; a redirect ends it."""
         emulator = FalEmulator(INSTANT, retry_delays=(0.01, 0.01, 0.01))
         receiver.answers.extend([500, 404, 200, 302])
-        with running(emulator), httpx.Client() as http:
+        with running(emulator), httpx.Client(timeout=60) as http:
             http.headers["Authorization"] = "Key a:b"
             fal = Fal(emulator, http)
             first = fal.submit(query=f"?fal_webhook={receiver.url}")

@@ -48,7 +48,7 @@ async def api(emulator: ReplicateEmulator) -> AsyncIterator[httpx.AsyncClient]:
     """A client with a credential."""
     headers = {"Authorization": "Bearer r8_test"}
     async with httpx.AsyncClient(
-        base_url=emulator.base_url, headers=headers, verify=False
+        base_url=emulator.base_url, headers=headers, verify=False, timeout=60
     ) as client:
         yield client
 
@@ -257,7 +257,7 @@ class TestProblems:
     ) -> None:
         """401, without rate limit headers."""
         async with httpx.AsyncClient(
-            base_url=emulator.base_url, headers=headers, verify=False
+            base_url=emulator.base_url, headers=headers, verify=False, timeout=60
         ) as client:
             reply = await client.get("/v1/account")
         assert reply.status_code == 401

@@ -126,7 +126,9 @@ async def test_an_upload_that_fails_fails_for_all_who_wait_and_is_tried_again(
     working = acme.answers["upload"]
 
     async def refused(_request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(0.02)
+        while len(boards._running.machine.flights) < 5:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)  # they read the file first
         return web.json_response({"error": {"message": "no room"}}, status=400)
 
     acme.answers["upload"] = refused

@@ -277,6 +277,33 @@ async def test_a_result_is_not_lost_to_an_outage_at_the_deadline(
         assert (await ended(boards, generation, 10)).status == "succeeded"
 
 
+async def test_a_broken_poll_ends_no_job_whose_result_tells_how_it_ended(
+    acme: Acme, open_boards: Open
+) -> None:
+    """An entry for what a result answers holds for polls too: the job runs, and is paid for."""
+    polled = acme.poll
+    broken = {"when": {"status": 500}, "raise": "provider"}
+
+    async def once(request: web.Request) -> web.StreamResponse:
+        if acme.counts["poll"] == 1:
+            return web.json_response({"error": "broken"}, status=500)
+        return await polled(request)
+
+    acme.answers["poll"] = once
+    async with open_boards(provider={"errors": [broken]}) as boards:
+        generation = await boards.generate("draw", prompt="a cat")
+        assert generation.status == "succeeded"
+        acme.answers["result"] = broken_result
+        with pytest.raises(GenerationFailedError) as caught:
+            await boards.generate("draw", prompt="a dog")
+    assert (caught.value.failure.kind, acme.counts["result"]) == ("provider", 2)
+
+
+async def broken_result(_request: web.Request) -> web.StreamResponse:
+    """The model's last word."""
+    return web.json_response({"error": "broken"}, status=500)
+
+
 async def test_a_late_job_is_asked_for_though_its_provider_counts_as_down(
     acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -231,11 +231,12 @@ async def _ask(
     stage: "Callable[[Job], Awaitable[ReplyValue]]",
     *,
     anyway: bool = False,
+    ended: bool = False,
 ) -> ReplyValue | Again | Done:
     """Have a stage ask about an accepted job; a reply that is no error, or what to do next.
 
     Who does not answer is let be for a while, unless it is to be asked ``anyway``: for the last
-    time.
+    time. A job that has ``ended`` is asked for its result.
     """
     client = machine.client(flight.generation.provider)
     if (wait := client.gate.breaker.wait) > 0 and not anyway:
@@ -277,7 +278,7 @@ async def _ask(
     if refusal is None:
         flight.failures = 0
         return reply
-    return await _refused(machine, flight, reply, refusal)
+    return await _refused(machine, flight, reply, refusal, ended=ended)
 
 
 async def _mistaken(machine: "Machine", flight: "Flight", error: Exception) -> Again:
@@ -288,13 +289,20 @@ async def _mistaken(machine: "Machine", flight: "Flight", error: Exception) -> A
 
 
 async def _refused(
-    machine: "Machine", flight: "Flight", reply: ReplyValue, refusal: Refusal
+    machine: "Machine",
+    flight: "Flight",
+    reply: ReplyValue,
+    refusal: Refusal,
+    *,
+    ended: bool = False,
 ) -> Again | Done:
     """A reply about an accepted job that is an error: ask again, or believe it."""
     message = machine.client(flight.generation.provider).scrub(refusal.message)
     status = reply["status"]
     # A 2xx reply is about the job itself.
     unsure = status >= 300 and refusal.kind in listening.PATIENT
+    if status >= 500 and not ended and flight.compiled.result is not None:
+        unsure = True  # how the job ended is told by its result: whoever was asked is broken
     if unsure or (refusal.kind == "not_found" and status == 404 and _young(flight)):
         return await _ask_again(machine, flight, message, refusal.after)
     flight.hear_cost(reply)
@@ -403,7 +411,7 @@ async def _succeeded(machine: "Machine", flight: "Flight", reply: ReplyValue) ->
     stages = machine.stages(flight.generation.provider)
     if compiled.result is not None or isinstance(stages, Adapter):
         told = reply
-        answer = await _ask(machine, flight, lambda job: stages.result(job, told))
+        answer = await _ask(machine, flight, lambda job: stages.result(job, told), ended=True)
         if isinstance(answer, Again | Done):
             return answer
         reply = answer

@@ -284,6 +284,21 @@ async def test_an_accepted_job_that_cannot_be_asked_for_may_have_been_charged(
     assert (cost.usd, cost.reserved_usd) == (0.04, 0.0)
 
 
+@pytest.mark.parametrize(("units", "usd"), [(None, 0.04), ("0", 0.0)])
+async def test_a_job_that_ran_and_has_no_result_may_have_been_charged(
+    acme: Acme, open_priced: Open, units: str | None, usd: float
+) -> None:
+    """As at fal, where a refusal of the model is told with the result; unless it tells units."""
+    told = {} if units is None else {"X-Units": units}
+    acme.answers["result"] = answer(422, {"error": "flagged"}, **told)
+    async with open_priced(actual={"quantity": "header.x-units"}) as boards:
+        with pytest.raises(GenerationFailedError) as caught:
+            await boards.generate("draw", prompt="a cat")
+        assert caught.value.failure.kind == "invalid_input"
+        assert caught.value.failure.maybe_charged
+        assert (await spent(boards)).usd == usd
+
+
 async def test_a_failed_job_costs_what_its_provider_tells(acme: Acme, open_priced: Open) -> None:
     """Nothing where it tells nothing; the seconds that it ran where it tells them."""
     async with open_priced(actual={"quantity": "body.seconds"}) as boards:

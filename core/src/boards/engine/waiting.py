@@ -308,8 +308,8 @@ async def _refused(
     flight.hear_cost(reply)
     if flight.generation.canceling:
         return await machine.canceled(flight, upstream=True)
-    # That it is not known any more does not say that it never ran.
-    charged = status >= 500 or status < 300 or refusal.kind == "not_found"
+    # That it is not known any more does not say that it never ran; what has a result did run.
+    charged = status >= 500 or status < 300 or refusal.kind == "not_found" or ended
     return await machine.fail(flight, refusal.kind, message, maybe_charged=charged)
 
 

@@ -161,6 +161,19 @@ def test_a_series_is_estimated_whole(runs: int, series: int) -> None:
     assert found == (pytest.approx(0.03 * runs * series), "image", runs * series)
 
 
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_gateways_word_about_a_submit_to_fal_is_none(status: int) -> None:
+    """Whether it was accepted nobody knows; of a job that was, the same words are the last."""
+    refusal = CompiledGenerator(of("fal")["flux-dev"], "fal", PROVIDERS["fal"]).refusal
+    body = {"detail": "Runner disconnected", "error_type": "runner_disconnected"}
+    reply = {"status": status, "header": {}, "body": body}
+    submitted = refusal({**reply, "scope": {"run": {}}})
+    ended = refusal({**reply, "scope": {"run": {}, "job": {"id": "764cabcf"}}})
+    assert submitted is not None
+    assert ended is not None
+    assert (submitted.declared, ended.declared, ended.kind) == (False, True, "provider")
+
+
 @each_provider
 def test_every_kind_of_artifact_is_offered(name: str) -> None:
     """Models too where they have them; ``intermediate`` is for pipelines."""

@@ -174,6 +174,74 @@ def test_a_gateways_word_about_a_submit_to_fal_is_none(status: int) -> None:
     assert (submitted.declared, ended.declared, ended.kind) == (False, True, "provider")
 
 
+def found(provider: str, name: str, job: dict[str, Any], **given: Any) -> bool:
+    """Whether a listed job is taken for the one whose submit was lost."""
+    compiled = CompiledGenerator(of(provider)[name], provider, PROVIDERS[provider])
+    assert compiled.reconcile is not None
+    complete = compiled.inputs.complete({"prompt": "it moves", **given})
+    scope = compiled.with_lets({"input": complete, "config": {}, "run": {"id": "gen-1"}})
+    listed = "results" if provider == "replicate" else "data"
+    page = {"status": 200, "header": {}, "body": {listed: [{"id": "j1", **job}]}}
+    return bool(compiled.reconcile.matches(page, scope))
+
+
+KLING = {"prompt": "it moves", "duration": 5, "aspect_ratio": "16:9"}
+PLAYED = {"model": "kwaivgi/kling-v2.1-master", "input": KLING}
+
+
+@pytest.mark.parametrize(
+    ("job", "given", "is_it"),
+    [
+        (PLAYED, {}, True),
+        ({**PLAYED, "webhook": "https://host.example/hook/gen-1/t"}, {}, True),
+        ({**PLAYED, "webhook": "https://host.example/hook/gen-2/t"}, {}, False),
+        ({**PLAYED, "model": "kwaivgi/kling-v2.1"}, {}, False),
+        (PLAYED, {"duration": 10}, False),
+        (PLAYED, {"negative_prompt": "blur"}, False),
+        (PLAYED, {"image": "https://example.com/a.png"}, False),
+        ({**PLAYED, "input": {**KLING, "start_image": "https://example.com/b.png"}}, {}, False),
+    ],
+)
+def test_a_lost_video_is_found_by_its_whole_input(
+    job: dict[str, Any], given: dict[str, Any], is_it: bool
+) -> None:
+    """One prompt is asked for with many images, lengths and by many hosts of one account."""
+    assert found("replicate", "kling-v2.1-master", job, **given) is is_it
+
+
+SORA = {
+    "prompt": "it moves",
+    "status": "queued",
+    "model": "sora-2",
+    "seconds": "4",
+    "size": "720x1280",
+}
+REMIX = {**SORA, "remixed_from_video_id": "video_1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "job", "given", "is_it"),
+    [
+        ("sora-2", SORA, {}, True),
+        ("sora-2", {**SORA, "status": "completed"}, {}, False),
+        ("sora-2", SORA, {"duration": 8}, False),
+        ("sora-2", SORA, {"aspect_ratio": "16:9"}, False),
+        ("sora-2", SORA, {"image": "https://example.com/a.png"}, False),
+        ("sora-2-pro", SORA, {}, False),
+        ("sora-2-pro", {**SORA, "model": "sora-2-pro"}, {}, True),
+        ("sora-2-pro", {**SORA, "model": "sora-2-pro"}, {"resolution": "1024p"}, False),
+        ("sora-2-remix", REMIX, {"video_id": "video_1"}, True),
+        ("sora-2-remix", REMIX, {"video_id": "video_2"}, False),
+        ("sora-2-remix", SORA, {"video_id": "video_2"}, False),
+    ],
+)
+def test_a_lost_video_of_openai_is_found_by_all_that_its_list_tells(
+    name: str, job: dict[str, Any], given: dict[str, Any], is_it: bool
+) -> None:
+    """Of what it does not tell, an image, nothing is guessed."""
+    assert found("openai", name, job, **given) is is_it
+
+
 @each_provider
 def test_every_kind_of_artifact_is_offered(name: str) -> None:
     """Models too where they have them; ``intermediate`` is for pipelines."""

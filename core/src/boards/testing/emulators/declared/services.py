@@ -1,7 +1,7 @@
 """What a provider serves beside jobs: uploads, and the list in which a lost job is looked for."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from boards.spec.model import Reconcile, RequestSpec, Upload
 from boards.spec.paths import ABSENT, first
-from boards.spec.predicates import Condition
+from boards.spec.predicates import Condition, Predicate
 from boards.spec.requests import CompiledRequest, Rendered
 from boards.spec.tokens import RenderError, Template, compile_template
 from boards.testing.emulators.declared.addresses import is_url, local_path
@@ -85,10 +85,12 @@ def listed(how: Reconcile, tasks: Sequence[Task]) -> Answer:
     """The reply to ``reconcile``: the jobs, the newest first, each with what the spec looks at.
 
     Args:
-        how: What the spec says.
-        tasks: The jobs of its generators.
+        how: What the spec says of the list.
+        tasks: The jobs in it: each has what its own generator looks at.
     """
-    elements = [_element(how, task) for task in reversed(tasks)]
+    elements = [
+        _element(task.served.compiled.run.reconcile or how, task) for task in reversed(tasks)
+    ]
     steps = how.each.steps
     if isinstance(steps[-1], tuple):
         steps = steps[:-1]
@@ -104,9 +106,20 @@ def _element(how: Reconcile, task: Task) -> Any:
     for name, path in how.capture.items():
         value = task.captured.get(name, next(iter(task.captured.values()), task.run["uuid"]))
         element = put(element, path.steps, value)
-    for condition in how.where.conditions:
+    for condition in _asserted(how.where):
         element = _echoed(condition, element, task)
     return element
+
+
+def _asserted(where: Predicate) -> Iterator[Condition]:
+    """What holds where a predicate does, ``not: {not: ...}`` included."""
+    for condition in where.conditions:
+        if condition.negated is None:
+            yield condition
+            continue
+        for inner in condition.negated.conditions:
+            if inner.negated is not None and len(condition.negated.conditions) == 1:
+                yield from _asserted(inner.negated)
 
 
 def _echoed(condition: Condition, element: Any, task: Task) -> Any:
@@ -121,7 +134,7 @@ def _echoed(condition: Condition, element: Any, task: Task) -> Any:
         value: Any = task.webhook
     else:
         try:
-            value = compile_template(wanted)(task.scope)
+            value = compile_template(wanted)(task.served.compiled.with_lets(task.scope))
         except RenderError:
             return element
     return element if value is ABSENT else put(element, condition.path.steps, value)

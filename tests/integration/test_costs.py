@@ -18,6 +18,7 @@ from boards.engine.transport import UnsentError
 from boards.generations import FINAL_PHASES
 from boards.spec.requests import Rendered
 from tests.integration.acme import Acme, drop, generator
+from tests.integration.test_webhooks import PUBLIC, SUBMIT, WEBHOOK, call, signed, token_of
 
 Open = Callable[..., AbstractAsyncContextManager[Boards]]
 
@@ -37,9 +38,11 @@ def open_priced(acme: Acme, tmp_path: Path) -> Iterator[Open]:
         cost: dict[str, Any] | None = LISTED,
         actual: dict[str, Any] | None = None,
         synchronous: bool = False,
+        provider: dict[str, Any] | None = None,
+        execution: dict[str, Any] | None = None,
         **settings: Any,
     ) -> Boards:
-        spec = generator()
+        spec = generator(**(execution or {}))
         if cost is not None:
             spec["cost"] = {**cost, "actual": actual} if actual else cost
         if synchronous:
@@ -47,7 +50,7 @@ def open_priced(acme: Acme, tmp_path: Path) -> Iterator[Open]:
         return Boards(
             home=tmp_path / "home",
             environment={"ACME_KEY": "acme-secret-key"},
-            providers={"acme": acme.provider()},
+            providers={"acme": acme.provider(**(provider or {}))},
             generators=[spec],
             allow_private_hosts=True,
             **settings,
@@ -252,6 +255,39 @@ async def test_a_lost_submit_may_have_been_charged_whatever_became_of_the_second
         assert await spent(boards) == CostGroup("acme", 1, 0.04, 0.0, 0.0, 0)
         outcomes = [one.outcome for one in await boards.attempts(caught.value.generation.id)]
         assert outcomes == ["ambiguous", "refused"][: len(outcomes)]
+
+
+async def test_a_job_that_comes_home_after_all_costs_what_its_provider_tells(
+    acme: Acme, open_priced: Open
+) -> None:
+    """Its line was settled at the estimate when it was to be sent again; then a call told of it."""
+
+    async def lossy(request: web.Request) -> web.StreamResponse:
+        await acme.submit(request)
+        return await drop(request)
+
+    async def result(_request: web.Request) -> web.StreamResponse:
+        return web.json_response({"images": [{"url": f"{acme.url}/files/a.png"}], "price": 0.03})
+
+    acme.answers.update(submit=lossy, result=result)
+    acme.polls_needed = 0
+    settings: dict[str, Any] = {
+        "actual": {"usd": "body.price"},
+        "execution": {"submit": SUBMIT},
+        "provider": {"webhook": {**WEBHOOK, "then": "poll"}},
+        "webhook_url": PUBLIC,
+    }
+    async with open_priced(**settings) as boards:
+        generation = await boards.submit("acme/draw", prompt="a")
+        assert (await boards.wait(generation.id)).phase == "unknown"
+        boards._running.client("acme").gate.pause(60)
+        await boards.resolve(generation.id, resubmit=True)
+        assert await spent(boards) == CostGroup("acme", 1, 0.04, 0.0, 0.0, 0)
+        body = call(acme)
+        await boards.receive_webhook("acme", signed(body), body, await token_of(acme))
+        ended = await boards.wait(generation.id)
+        assert (ended.usd, acme.counts["submit"]) == (0.03, 1)
+        assert await spent(boards) == CostGroup("acme", 1, 0.03, 0.03, 0.0, 0)
 
 
 @pytest.mark.parametrize("why", ["forgotten", "forbidden"])

@@ -1,9 +1,10 @@
 # ruff: noqa: S608 - statements are made of constants, every value is bound
 """The ledger: what each attempt costs, written in the transaction of the transition.
 
-An attempt has one row, ``reserved`` from its intent on, then ``settled`` or ``released``; a row
-that is closed never changes again. It counts in the hour of its reservation, however long the job
-takes.
+An attempt has one row, ``reserved`` from its intent on, then ``settled`` or ``released``. A row
+that is closed changes only if the job of a lost submit was found after all: when it turns out to
+have been charged, and for what the provider told. It counts in the hour of its reservation,
+however long the job takes.
 """
 
 from collections.abc import Sequence
@@ -24,8 +25,13 @@ _RESERVE: Final = """
     INSERT INTO ledger (generation, attempt, owner, provider, generator, at, state, estimate)
     SELECT seq, ?, owner, provider, generator, ?, 'reserved', ? FROM generations WHERE seq = ?"""
 
-_CLOSE: Final = """
-    UPDATE ledger SET state = ?, actual = ?, closed_at = ?
+_SETTLE: Final = """
+    UPDATE ledger SET state = 'settled', actual = ?, closed_at = ?
+    WHERE generation = ? AND attempt = ?
+        AND (state <> 'settled' OR actual IS NULL AND ? IS NOT NULL)"""
+
+_RELEASE: Final = """
+    UPDATE ledger SET state = 'released', closed_at = ?
     WHERE generation = ? AND attempt = ? AND state = 'reserved'"""
 
 _SETTLED: Final = "iif(state = 'settled', coalesce(actual, estimate, 0), 0)"
@@ -69,9 +75,9 @@ class LedgerRow:
             case Reserve(amount):
                 cursor.execute(_RESERVE, (self.attempt, now, amount, seq))
             case Settle(_, amount):
-                cursor.execute(_CLOSE, ("settled", amount, now, seq, self.attempt))
+                cursor.execute(_SETTLE, (amount, now, seq, self.attempt, amount))
             case Release():
-                cursor.execute(_CLOSE, ("released", None, now, seq, self.attempt))
+                cursor.execute(_RELEASE, (now, seq, self.attempt))
 
 
 def spent_query(owner: str | None, since: float) -> tuple[str, tuple[object, ...]]:

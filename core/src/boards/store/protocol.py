@@ -28,8 +28,8 @@ class Change:
         happenings: Events, committed with it, in order.
         attempt: An attempt to insert, or to replace by its number.
         entry: What the ledger notes of it: the price of ``attempt`` is reserved, or that of an
-            earlier one settled or released. An attempt that is not reserved any more stays as
-            it is.
+            earlier one settled or released. An attempt that is not reserved any more is not
+            released. It is settled if it was released, or if a price is told and none was.
         moved: It went to another generator of another provider, with the input for that one.
         claims: Its job was found, not begun: it must be no other generation's.
         fenced: Apply only while this process owns the store: a driver's writes are fenced by

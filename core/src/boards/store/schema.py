@@ -237,6 +237,28 @@ _MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
                  AND f.value GLOB 'artifact:*'
                GROUP BY i.generation, f.id)""",
     ),
+    (
+        # A row that is closed may change: what was settled at the estimate is told later.
+        "DROP TRIGGER ledger_closes",
+        """CREATE TRIGGER ledger_closes AFTER UPDATE OF state, actual ON ledger
+             WHEN coalesce(new.actual, new.estimate) > 0 OR new.estimate > 0 BEGIN
+             INSERT INTO spending VALUES (
+                 new.hour,
+                 iif(new.state = 'settled', coalesce(new.actual, new.estimate, 0), 0)
+                   - iif(old.state = 'settled', coalesce(old.actual, old.estimate, 0), 0),
+                 -iif(old.state = 'reserved', coalesce(old.estimate, 0), 0)
+               ) ON CONFLICT (hour) DO UPDATE SET
+                 settled = settled + excluded.settled, reserved = reserved + excluded.reserved;
+             INSERT INTO owner_spending VALUES (
+                 new.owner,
+                 new.hour,
+                 iif(new.state = 'settled', coalesce(new.actual, new.estimate, 0), 0)
+                   - iif(old.state = 'settled', coalesce(old.actual, old.estimate, 0), 0),
+                 -iif(old.state = 'reserved', coalesce(old.estimate, 0), 0)
+               ) ON CONFLICT (owner, hour) DO UPDATE SET
+                 settled = settled + excluded.settled, reserved = reserved + excluded.reserved;
+           END""",
+    ),
 )
 """What brings a database from each version to the next."""
 

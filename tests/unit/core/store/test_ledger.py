@@ -98,15 +98,35 @@ async def test_what_was_not_charged_is_free_again(store: SQLiteStore, make: Make
     assert await total(store) == CostGroup("fal", 1, 0.1, 0.0, 0.0, 0)
 
 
-async def test_a_closed_row_never_changes_again(store: SQLiteStore, path: Path, make: Make) -> None:
-    """Whatever comes later: neither the row nor the sums."""
-    one = await reserved(store, await store.create(make()), Reserve(TEN_CENTS))
-    one = await ended(store, one, "waiting", Settle(1))
-    one = await ended(store, one, "fetching", Release(1))
-    await ended(store, one, "succeeded", Settle(1, 999_999))
-    assert (await total(store)).usd == 0.1
-    kept, right = sums(path)
-    assert kept == right
+@pytest.mark.parametrize(
+    ("estimate", "entries", "usd"),
+    [
+        (TEN_CENTS, [Settle(1), Release(1), Settle(1)], 0.1),
+        (TEN_CENTS, [Settle(1), Settle(1, 70_000)], 0.07),
+        (TEN_CENTS, [Settle(1, 70_000), Settle(1, 999_999)], 0.07),
+        (TEN_CENTS, [Settle(1), Settle(1, 0)], 0.0),
+        (TEN_CENTS, [Release(1), Settle(1)], 0.1),
+        (TEN_CENTS, [Release(1), Settle(1, 70_000)], 0.07),
+        (None, [Settle(1), Settle(1, 70_000)], 0.07),
+        (None, [Release(1), Settle(1)], 0.0),
+    ],
+)
+async def test_a_closed_row_changes_only_for_a_job_that_was_found_after_all(
+    store: SQLiteStore,
+    path: Path,
+    make: Make,
+    estimate: int | None,
+    entries: list[Entry],
+    usd: float,
+) -> None:
+    """It is charged after all, or told a price, once; the sums are those of the ledger."""
+    one = await reserved(store, await store.create(make()), Reserve(estimate))
+    for entry in entries:
+        one = await ended(store, one, "waiting", entry)
+        kept, right = sums(path)
+        assert kept == right
+    assert (await total(store)).usd == usd
+    assert (await total(store)).reserved_usd == 0
 
 
 async def test_what_has_no_price_counts_once_it_is_told(store: SQLiteStore, make: Make) -> None:

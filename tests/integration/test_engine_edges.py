@@ -20,13 +20,13 @@ from boards.errors import (
     StorageError,
     StoreError,
 )
-from boards.generations import Generation
+from boards.generations import Generation, new_id
 from boards.runner import embedded
 from boards.settings import OnAmbiguous
 from boards.spec.replies import Found
 from boards.storage.local import LocalStorage
 from boards.store import Change
-from tests.integration.acme import Acme, drop
+from tests.integration.acme import PNG, Acme, drop
 from tests.integration.conftest import Open
 from tests.integration.test_listening import SOCKET, STREAM, _sockets
 from tests.integration.test_reconcile import RECONCILE
@@ -875,6 +875,48 @@ async def test_a_submit_with_a_key_is_sent_again_until_it_is_answered(
     async with open_boards(execution={"submit": KEYED}, provider=provider) as boards:
         assert (await boards.generate("draw", prompt="a cat")).status == "succeeded"
     assert len(acme.jobs) == 1
+
+
+class Signing(LocalStorage):
+    """Signs another address of a file each time."""
+
+    async def url(self, key: str, *, expires: float = 3600.0) -> str | None:
+        return f"https://files.example/{key}?signature={new_id()}"
+
+
+@pytest.mark.parametrize("restart", [False, True])
+async def test_a_replay_has_the_same_addresses_of_files(
+    acme: Acme, open_boards: Open, tmp_path: Path, restart: bool
+) -> None:
+    """A storage that signs anew makes no other request of it, which the provider may refuse."""
+    submit, seen = acme.submit, list[Any]()
+
+    async def lossy(request: web.Request) -> web.StreamResponse:
+        seen.append((request.headers["Idempotency-Key"], await request.json()))
+        if acme.counts["submit"] == 1:
+            await submit(request)
+            return await drop(request)
+        return web.json_response({"id": "job-1"})
+
+    acme.answers["submit"], acme.polls_needed = lossy, 0
+    both = {"prompt": "${input.prompt}", "image": "${input.image?|file}"}
+    base = "10s" if restart else "1ms"
+    given: dict[str, Any] = {
+        "execution": {"submit": {**KEYED, "json": both}},
+        "provider": {"files": {"accept": ["url"]}},
+    }
+    waits = {"retry": {"max": 1, "base": base, "cap": base}}
+    first = {**given, "provider": {**given["provider"], **waits}}
+    async with open_boards(**first, storage=Signing(tmp_path / "files")) as boards:
+        generation = await boards.submit("draw", prompt="a cat", image=PNG)
+        if restart:
+            await until(lambda: acme.counts["submit"] == 1)
+        else:
+            assert (await boards.wait(generation.id)).status == "succeeded"
+    async with open_boards(**given, storage=Signing(tmp_path / "files")) as boards:
+        assert (await boards.wait(generation.id)).status == "succeeded"
+    assert len(seen) == 2
+    assert seen[0] == seen[1]
 
 
 async def test_a_process_that_comes_back_late_may_ask_more_than_once(

@@ -58,6 +58,13 @@ class FileForms:
 
     Rendering is synchronous and files are not: a first rendering collects what is asked for,
     :meth:`prepare` fetches it, and the second rendering finds it ready.
+
+    Args:
+        client: Of the provider.
+        storage: Where the files are.
+        upload: Puts a file at the provider.
+        fetcher: Fetches what is given as a URL.
+        link: The public address of a file of the storage; as the storage says where it is None.
     """
 
     def __init__(
@@ -66,8 +73,10 @@ class FileForms:
         storage: Storage,
         upload: Callable[[FilePart], Awaitable[str]],
         fetcher: Fetcher,
+        link: Callable[[str], Awaitable[str | None]] | None = None,
     ) -> None:
         self._fetcher = fetcher
+        self._link = storage.url if link is None else link
         self._client = client
         self._storage = storage
         self._upload = upload
@@ -137,7 +146,7 @@ class FileForms:
         if reference.startswith(("https://", "http://")):
             return reference
         if reference.startswith(REFERENCE_PREFIX):
-            return await self._storage.url(reference[len(REFERENCE_PREFIX) :])
+            return await self._link(reference[len(REFERENCE_PREFIX) :])
         return None
 
     async def _read(self, reference: str) -> FilePart:

@@ -244,7 +244,9 @@ async def _prepared(
         return _Sending(job, None, None, client.account)
     stages = machine.stages(flight.generation.provider)
     upload = machine.uploads.of(client, job.generation.id, partial(stages.upload, job))
-    forms = FileForms(client, machine.storage, upload, machine.downloader)
+    known = chosen.idempotency is not None
+    links = machine.uploads.links(machine.storage, client.account, attempt) if known else None
+    forms = FileForms(client, machine.storage, upload, machine.downloader, links)
     scope = {**job.scope, "files": forms}
     rendered = chosen.request.render(scope)
     if await forms.prepare():

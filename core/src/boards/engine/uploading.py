@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from boards.errors import ProviderError, StoreError
 from boards.events import Happening
-from boards.generations import Generation
+from boards.generations import Attempt, Generation
 from boards.logs import Logger
 from boards.spec.paths import ABSENT, first
 from boards.spec.requests import CompiledRequest, FilePart
 from boards.spec.tokens import Scope, compile_template
 from boards.spec.writing import document_of
+from boards.storage import Storage
 from boards.store.uploads import UploadKey, UploadStore
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ _log = Logger("boards.engine")
 _USED: Final = 0.5
 """The part of an upload's life in which it is used again: the job that takes it last may still
 wait for the rest of it."""
+
+_LINK: Final = 3600.0
+"""Seconds that the public can fetch a file of the storage."""
+_LINK_LEFT: Final = 600.0
+"""Seconds of them that the provider has at least."""
 
 _Send = Callable[[FilePart], Awaitable[str]]
 
@@ -63,6 +69,35 @@ class Uploads:
         if self._kept is None or spec is None or spec.expires is None:
             return send
         return partial(self._uploaded, self._kept, client, spec.expires, generation_id, send)
+
+    def links(
+        self, storage: Storage, account: str, attempt: Attempt
+    ) -> Callable[[str], Awaitable[str | None]]:
+        """The public addresses of the storage's files, the same whenever an attempt is sent again.
+
+        A storage may sign another one each time, and a key is known again only with its request.
+
+        Args:
+            storage: Where the files are.
+            account: Where the attempt goes, and as whom.
+            attempt: Whose files.
+        """
+        kept = self._kept
+        if kept is None:
+            return storage.url
+
+        async def link(name: str) -> str | None:
+            how = hashlib.sha256(f"link {attempt.uuid} {name}".encode()).hexdigest()
+            key = UploadKey(account, name.partition(".")[0], how)
+            now = time.time()
+            if (found := await kept.get(key, now)) is not None:
+                return found
+            address = await storage.url(name, expires=_LINK)
+            if address is not None:
+                await kept.keep(key, address, at=now, until=now + _LINK - _LINK_LEFT)
+            return address
+
+        return link
 
     async def _uploaded(
         self,

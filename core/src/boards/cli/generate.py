@@ -75,7 +75,7 @@ def generate(
 
     pairs = split(inputs)
     mapping = read_mapping(source) if source is not None else {}
-    return session.run(_generate(session, name, pairs, mapping, out, no_wait, dedupe_key))
+    return session.drive(_generate(session, name, pairs, mapping, out, no_wait, dedupe_key))
 
 
 async def _generate(
@@ -169,7 +169,7 @@ async def _inputs(
 def wait(session: Session, generation_id: str, out: Path | None) -> int:
     """Wait for a generation, driving it if no other process does, and show its result."""
     session.require_database(generation_id)
-    return session.run(_wait(session, generation_id, out))
+    return session.drive(_wait(session, generation_id, out))
 
 
 async def _wait(session: Session, generation_id: str, directory: Path | None) -> int:
@@ -193,7 +193,7 @@ async def _attend(
         with display_for(out) as display:
             generation = await attend(boards, generation, display, until_accepted=until_accepted)
     except Interrupted as signaled:
-        interrupted = signaled
+        interrupted, session.leaving = signaled, True
         generation = await boards.get(generation.id)
     except BoardsError as fault:
         report(await boards.get(generation.id), out, fault=fault)

@@ -192,7 +192,7 @@ def cancel(session: Session, generation_id: str) -> int:
     What finished before the provider heard of it has succeeded; the exit code is 1 then.
     """
     session.require_database(generation_id)
-    return session.run(_cancel(session, generation_id))
+    return session.drive(_cancel(session, generation_id))
 
 
 async def _cancel(session: Session, generation_id: str) -> int:
@@ -204,6 +204,7 @@ async def _cancel(session: Session, generation_id: str) -> int:
                 with display_for(out) as display:
                     one = await attend(boards, one, display)
             except Interrupted as interrupted:
+                session.leaving = True
                 out.note("The wish to cancel is kept: boards work sees it through.")
                 return exit_of_signal(interrupted.signal)
             except BoardsError as fault:
@@ -299,7 +300,7 @@ def resolve(
         raise click.UsageError("--captured goes with --job JOB_ID.")
     captured = dict(_capture(one) for one in captures)
     session.require_database(generation_id)
-    one = session.run(_resolve(session, generation_id, job, captured, resubmit))
+    one = session.drive(_resolve(session, generation_id, job, captured, resubmit))
     out = session.out
     if out.json:
         out.value(as_json(one))

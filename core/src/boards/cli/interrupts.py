@@ -1,14 +1,22 @@
-"""Ctrl-C and SIGTERM while a generation is waited for."""
+"""Ctrl-C and SIGTERM: while a generation is waited for, and around what drives."""
 
 import asyncio
 import os
 import signal
 import sys
 import threading
+from collections.abc import Coroutine
 from types import FrameType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-__all__ = ["Interrupted", "Interrupts", "ask"]
+import click
+
+if TYPE_CHECKING:
+    from boards.cli.session import Session
+
+__all__ = ["Interrupted", "Interrupts", "ask", "in_order"]
+
+T = TypeVar("T")
 
 
 class Interrupted(Exception):  # noqa: N818  # not an error: somebody wants to leave
@@ -55,6 +63,36 @@ class Interrupts:
     async def next(self) -> int:
         """The next signal."""
         return await self._signals.get()
+
+
+async def in_order(session: "Session", work: Coroutine[Any, Any, T]) -> T:
+    """Run what drives: what it submits is committed before it leaves.
+
+    It drives before it is open and until it has closed. A signal closes it, or lets it close;
+    once more: leaves at once.
+
+    Raises:
+        click.exceptions.Exit: Somebody wanted to leave; with the exit code.
+    """
+    with Interrupts() as interrupts:
+        working, number = asyncio.create_task(work), 0
+        while not working.done():
+            signaled = asyncio.create_task(interrupts.next())
+            await asyncio.wait((working, signaled), return_when=asyncio.FIRST_COMPLETED)
+            if signaled.done():
+                number = signaled.result()
+                if session.leaving or not session.closing:
+                    working.cancel()
+                if not session.leaving:
+                    name = signal.Signals(number).name
+                    session.out.note(
+                        f"{name}: leaving; what is unfinished goes on when Boards runs again."
+                    )
+                session.leaving = True
+            signaled.cancel()
+    if working.cancelled() and number:
+        raise click.exceptions.Exit(128 + number)
+    return working.result()
 
 
 async def ask(question: str) -> bool:

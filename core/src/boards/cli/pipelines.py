@@ -74,7 +74,7 @@ def run(
         return tell_mistakes(session, [path])
     pairs = split(inputs)
     mapping = read_mapping(source) if source is not None else {}
-    return session.run(_run(session, path, pairs, mapping, out, no_wait, dedupe_key))
+    return session.drive(_run(session, path, pairs, mapping, out, no_wait, dedupe_key))
 
 
 async def _run(
@@ -127,7 +127,8 @@ def runs(
             raise click.UsageError("--wait, --cancel and --out need the ID of a run.")
         return _list(session, status, limit)
     session.require_database(run_id)
-    return session.run(_one(session, run_id, wait_, cancel, out))
+    run_ = session.drive if wait_ or cancel else session.run
+    return run_(_one(session, run_id, wait_, cancel, out))
 
 
 def _list(session: Session, status: Status | None, limit: int) -> int:
@@ -260,7 +261,7 @@ async def _attend(
         with display_for(out) as display:
             await _followed(boards, started, display)
     except Interrupted as signaled:
-        interrupted = signaled
+        interrupted, session.leaving = signaled, True
     except BoardsError as fault:
         _report(await boards.get_run(started.id), out, fault=fault)
         return exit_of_error(fault)

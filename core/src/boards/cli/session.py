@@ -31,12 +31,16 @@ class Session:
         strict: ``--strict``.
         home: ``--home``.
         identity: ``--owner``: whose things a command is about; None for the host's own.
+        closing: Boards is being closed, after what the command did.
+        leaving: It was told to leave, by a signal.
     """
 
     json: bool = False
     strict: bool = False
     home: str | None = None
     identity: Identity | None = None
+    closing: bool = field(default=False, init=False)
+    leaving: bool = field(default=False, init=False)
     _stdout: TextIO = field(factory=lambda: sys.stdout, init=False)
     _stderr: TextIO = field(factory=lambda: sys.stderr, init=False)
 
@@ -54,7 +58,10 @@ class Session:
     async def opened(self, *, drive: bool = True, **more: Any) -> AsyncIterator[Boards]:
         """The facade, open."""
         async with self.boards(drive=drive, **more) as boards:
-            yield boards
+            try:
+                yield boards
+            finally:
+                self.closing = True
 
     @contextlib.asynccontextmanager
     async def viewed(self, *, drive: bool = True) -> AsyncIterator[Facade]:
@@ -103,6 +110,12 @@ class Session:
         import asyncio  # noqa: PLC0415  # slow to import, and help does without
 
         return asyncio.run(work)
+
+    def drive(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a command that drives: told to leave, it closes in order, also while it opens."""
+        from boards.cli.interrupts import in_order  # noqa: PLC0415  # slow to import, too
+
+        return self.run(in_order(self, work))
 
 
 def _set(name: str) -> Callable[[click.Context, click.Parameter, Any], Any]:

@@ -1,6 +1,7 @@
 """All that a provider, a network or a disk can do wrong: told clearly, and nothing is lost."""
 
 import asyncio
+import base64
 import os
 import sqlite3
 from pathlib import Path
@@ -185,6 +186,24 @@ async def test_an_output_over_the_cap_is_not_kept(
         one for one in (tmp_path / "home").rglob("*") if one.is_file() and "artifacts" in str(one)
     ]
     assert sum(one.stat().st_size for one in kept) == 0
+
+
+@pytest.mark.parametrize("form", ["base64", "data_uri", "text", "json"])
+async def test_an_output_inside_a_reply_is_capped_too(
+    acme: Acme, open_boards: Open, tmp_path: Path, form: str
+) -> None:
+    """Bytes or text: nothing of it reaches the storage."""
+    encoded = base64.b64encode(PNG + b"\0" * 1000).decode()
+    value = f"data:image/png;base64,{encoded}" if form == "data_uri" else encoded
+    acme.answers["result"] = answering(200, {"output": value})
+    outputs = [{"from": "body.output", "as": form}]
+    error = await failure_of(
+        open_boards, max_output_bytes=1000, execution={"extract": {"outputs": outputs}},
+        artifact_type="text" if form in ("text", "json") else "image",
+    )  # fmt: skip
+    assert "at most 1,000" in error.message
+    assert "BOARDS_MAX_OUTPUT_SIZE" in error.remedy
+    assert not [one for one in (tmp_path / "home" / "artifacts").rglob("*") if one.is_file()]
 
 
 async def test_an_output_of_another_type_is_told(acme: Acme, open_boards: Open) -> None:

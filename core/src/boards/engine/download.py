@@ -308,14 +308,14 @@ class Downloader:
             _begin(partial, reply)
             partial.writer = self._storage.writer()
         if partial.total is not None and partial.total > self._limit:
-            raise self._too_large(f"{partial.total:,} bytes")
+            raise too_large(f"{partial.total:,} bytes", self._limit)
         writer = partial.writer
         assert writer is not None  # noqa: S101  # made above, or before the break
         try:
             async for chunk in unsilent(reply.chunks(), _SILENCE):
                 await writer.write(chunk)
                 if writer.size > self._limit:
-                    raise self._too_large(f"more than {self._limit:,} bytes")
+                    raise too_large(f"more than {self._limit:,} bytes", self._limit)
         except LostReplyError as error:
             raise _BrokenOffError(f"The output broke off: {error}") from error
         if partial.total is not None and writer.size < partial.total:
@@ -324,12 +324,14 @@ class Downloader:
             raise _ChangedError
         return Downloaded(writer, partial.content_type)
 
-    def _too_large(self, size: str) -> ProviderError:
-        return ProviderError(
-            "provider",
-            f"The output has {size}; at most {self._limit:,} are kept.",
-            remedy="Raise BOARDS_MAX_OUTPUT_SIZE, then generate again.",
-        )
+
+def too_large(size: str, limit: int) -> ProviderError:
+    """Why an output is not kept that has more bytes than are allowed."""
+    return ProviderError(
+        "provider",
+        f"The output has {size}; at most {limit:,} are kept.",
+        remedy="Raise BOARDS_MAX_OUTPUT_SIZE, then generate again.",
+    )
 
 
 class _BrokenOffError(Exception):

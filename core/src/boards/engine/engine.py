@@ -87,6 +87,7 @@ class Engine:
                 if self._telemetry is None
                 else self._telemetry.fetcher(self._downloader)
             ),
+            max_output=settings.max_output_bytes,
             hooks=hooks if hooks.implements("boards_before_submit") else None,
             trouble=self._observers.troubled,
             wake=runner.wake,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import asdict, evolve
 
 from boards.artifacts import Artifact, ArtifactType, extension_of, type_of
+from boards.engine.download import too_large
 from boards.engine.facts import facts_of
 from boards.engine.files import parse_data_uri
 from boards.engine.media import as_wanted, mismatch, sniff
@@ -55,8 +56,9 @@ async def announce(
         outputs = tuple([await _kept(machine, flight, one) for one in found])
     except ProviderError as error:
         return await machine.fail(
-            flight, error.kind, error.message, maybe_charged=True, attempt=attempt
-        )
+            flight, error.kind, error.message, remedy=error.remedy, maybe_charged=True,
+            attempt=attempt,
+        )  # fmt: skip
     if all(output.key is not None for output in outputs):
         try:
             return await _finish(machine, flight, outputs, attempt=attempt)
@@ -98,6 +100,8 @@ async def _kept(machine: "Machine", flight: "Flight", found: Found) -> Output:
     content, mime = await _decoded(found)
     if not content and found.form not in ("text", "json"):
         raise ProviderError("provider", _EMPTY)
+    if len(content) > machine.max_output:
+        raise too_large(f"{len(content):,} bytes", machine.max_output)
     writer = machine.storage.writer()
     await writer.write(content)
     sniffed = as_wanted(sniff(content[:512]), _artifact_type(flight))

@@ -58,6 +58,7 @@ class Machine:
         stages: What is done at each stage: what the provider's spec says, or its adapter.
         compiled: The compiled generator, by full id.
         downloader: Fetches outputs.
+        max_output: Bytes that an output may have at most that comes with a reply.
         hooks: The plugins' say before a submit; None where no plugin has one.
         trouble: Told when a local fault holds a generation up; nothing of it is lost.
         wake: Has a generation driven at once.
@@ -73,6 +74,7 @@ class Machine:
     stages: Callable[[str], Stages]
     compiled: Callable[[str], CompiledGenerator]
     downloader: Fetcher
+    max_output: int
     hooks: Submissions | None
     trouble: Callable[[Generation, BoardsError], None]
     wake: Callable[[str], None]

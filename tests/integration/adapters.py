@@ -91,4 +91,12 @@ class Finding(Adapter):
             raise WebhookError("not from Acme")
 
 
+class Careless(Adapter):
+    """Quotes the key when it verifies, in a mistake or in an error of ours."""
+
+    async def verify_webhook(self, job: Job, headers: Mapping[str, str], body: bytes) -> None:
+        kind = {"mistake": KeyError, "refused": WebhookError, "lost": LostReplyError}
+        raise kind[headers["x-acme"]]("acme-secret-key does not fit")
+
+
 NOT_AN_ADAPTER = "text"

@@ -1,8 +1,10 @@
 """Adapters: one stage in Python, the rest as the spec says."""
 
+import traceback
 from typing import Any
 
 import pytest
+import structlog
 from aiohttp import web
 
 from boards.errors import GenerationFailedError, PluginError, UnavailableError, WebhookError
@@ -156,6 +158,32 @@ async def test_webhooks_are_verified_in_python(acme: Acme, open_boards: Open) ->
             await boards.receive_webhook("acme", {}, b"{}", token)
         await boards.receive_webhook("acme", {"X-Acme": "yes"}, b"{}", token)
         assert (await boards.wait(generation.id)).status == "succeeded"
+
+
+@pytest.mark.parametrize("how", ["mistake", "refused", "lost"])
+async def test_whatever_a_verification_raises_refuses_the_call(
+    acme: Acme, open_boards: Open, how: str
+) -> None:
+    """As a WebhookError without keys, wherever it came from; a mistake is in the log."""
+    async with open_boards(
+        provider={
+            "adapter": f"{AT}:Careless",
+            "webhook": {"verify": {"kind": "none"}, "then": "poll"},
+        },
+        execution=SLOW,
+        webhook_url="https://boards.example/hooks",
+    ) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        async for event in boards.events(generation.id):
+            if event.type == "submitted":
+                break
+        token = await token_of(acme)
+        with structlog.testing.capture_logs() as logs, pytest.raises(WebhookError) as caught:
+            await boards.receive_webhook("acme", {"X-Acme": how}, b"{}", token)
+        assert (await boards.get(generation.id)).phase == "waiting"
+    told = "".join(traceback.format_exception(caught.value))
+    assert "acme-secret-key" not in told + str(logs)
+    assert [line["event"] for line in logs] == ["a webhook cannot be verified"][: how == "mistake"]
 
 
 @pytest.mark.parametrize(

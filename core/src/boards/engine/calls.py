@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
-from boards.adapters import reply
+from boards.adapters import Job, reply
 from boards.engine.accepting import accepted_as
 from boards.engine.flight import Flight, Heard
 from boards.engine.orphans import found_after_all, is_orphan, stop
+from boards.engine.rest import TRANSPORT_ERRORS, without_secrets
 from boards.engine.webhooks import Replays, token_hash
-from boards.errors import NotFoundError
+from boards.errors import BoardsError, NotFoundError, WebhookError
 from boards.generations import Attempt, Generation
+from boards.logs import Logger, traceback_of
 from boards.spec.paths import ABSENT
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from boards.spec.compile import CompiledGenerator
 
 __all__ = ["Calls"]
+
+_log = Logger("boards.engine")
 
 
 class Calls:
@@ -61,7 +65,8 @@ class Calls:
         lower = {name.lower(): value for name, value in headers.items()}
         webhook = flight.compiled.run.webhook
         job = self._machine.job(flight)
-        await self._machine.stages(provider).verify_webhook(job, lower, body)
+        if (refusal := await self._refusal(provider, job, lower, body)) is not None:
+            raise refusal  # not where it was caught: what it came of may have secrets
         signed = webhook is not None and webhook.verify.kind != "none"
         life = 2 * webhook.verify.tolerance if webhook is not None and signed else 0.0
         message = f"{token}.{hashlib.sha256(body).hexdigest()}"
@@ -72,6 +77,31 @@ class Calls:
         except BaseException:
             self._replays.forget(message)
             raise
+
+    async def _refusal(
+        self, provider: str, job: Job, headers: Mapping[str, str], body: bytes
+    ) -> BoardsError | None:
+        """Why a call is not believed; None if it is the provider's. Without secrets."""
+        client = self._machine.client(provider)
+        try:
+            await self._machine.stages(provider).verify_webhook(job, headers, body)
+        except BoardsError as error:
+            told = without_secrets(client, error)
+            if told is error or not isinstance(error, WebhookError):
+                return told
+            return WebhookError(told.message, remedy=told.remedy, provider=provider)
+        except TRANSPORT_ERRORS as error:
+            why = client.explain(error)
+            return WebhookError(why.message, remedy=why.remedy, provider=provider)
+        except Exception as error:  # an adapter's mistake
+            _log.error("a webhook cannot be verified", exception=client.scrub(traceback_of(error)))
+            return WebhookError(
+                client.mistake(error),
+                remedy="Nothing was done, and the job is still polled; the log has more.",
+                provider=provider,
+                generation_id=job.generation.id,
+            )
+        return None
 
     async def _called(
         self, generation: Generation, attempt: Attempt, provider: str

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import itertools
 import json
 import re
 import socket
@@ -433,6 +434,33 @@ async def test_equal_requests_under_way_are_one(acme: Acme, open_boards: Open) -
         )
     assert len({one.id for one in made}) == 1
     assert acme.counts["submit"] == 1
+
+
+async def test_a_success_whose_files_are_gone_answers_nothing(
+    acme: Acme, open_boards: Open
+) -> None:
+    """Deleted by hand, or by a bucket's lifecycle; what is made anew does, and a key still does."""
+    pictures = itertools.count()
+
+    async def another(_request: web.Request) -> web.StreamResponse:
+        return web.Response(body=PNG + bytes([next(pictures)]), content_type="image/png")
+
+    acme.answers["file"] = another
+    async with open_boards() as boards:
+        made = [
+            await boards.generate("draw", prompt="a cat", cache=True, dedupe_key="k") for _ in "ab"
+        ]
+        for _ in "ab":
+            [artifact] = made[-1].artifacts
+            assert artifact.path is not None
+            artifact.path.unlink()
+            made += [await boards.generate("draw", prompt="a cat", cache=True) for _ in "ab"]
+        keyed = await boards.generate("draw", prompt="a cat", cache=True, dedupe_key="k")
+    first, _, second, again, third, _ = (one.id for one in made)
+    assert second == again
+    assert len({first, second, third}) == 3
+    assert keyed.id == first
+    assert acme.counts["submit"] == 3
 
 
 async def test_what_is_being_canceled_is_not_shared(acme: Acme, open_boards: Open) -> None:

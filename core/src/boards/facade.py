@@ -141,7 +141,7 @@ class Facade:
             priority: Lower first.
             cache: With the same request of before, a generation of this owner that succeeded, or
                 is under way, is returned: nothing is paid twice for it. Only requests that were
-                made with ``cache`` are known.
+                made with ``cache`` are known, and whose files are there still.
             fallback: Of this request, instead of :attr:`boards.settings.Settings.fallback`.
             on_ambiguous: Of this request, instead of the setting.
             inputs: The generator's inputs. A file is a :class:`pathlib.Path`, bytes, an

@@ -1,6 +1,8 @@
 """The engine in one process: store, storage, runner and machine, put together."""
 
 import asyncio
+import contextlib
+import functools
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -20,7 +22,7 @@ from boards.engine.stages import SpecStages
 from boards.engine.transport import AiohttpTransport, Transport
 from boards.engine.uploading import Uploads
 from boards.engine.webhooks import Addresses
-from boards.errors import NotFoundError, SettingsError
+from boards.errors import NotFoundError, SettingsError, StorageError
 from boards.events import Event, Happening
 from boards.generations import Generation
 
@@ -201,19 +203,37 @@ class Engine:
             ConflictError: Its owner has as many under way as the settings allow.
         """
         generation = request.generation
-        created = await self.store.create(
+        create = functools.partial(
+            self.store.create,
             generation,
             request.happenings,
             shared_as=request.shared_as,
             max_in_flight=self._settings.max_in_flight,
             sources=request.sources,
         )
+        created, lost = await create(), list[str]()
+        while await self._is_lost(request, created):
+            lost.append(created.id)
+            created = await create(not_shared=lost)
         if self.driving and created.id == generation.id:
             if self._telemetry is not None:
                 self._telemetry.begin(created)
             await self.machine.board(created)
             self._runner.enqueue(created.id)
         return created
+
+    async def _is_lost(self, request: "Prepared", shared: Generation) -> bool:
+        """Whether files are gone of a success that would answer an equal request."""
+        wanted = request.generation
+        if request.shared_as is None or shared.phase != "succeeded":
+            return False
+        if wanted.dedupe_key is not None and shared.dedupe_key == wanted.dedupe_key:
+            return False  # it is not like this one: it is this one
+        with contextlib.suppress(StorageError):  # nobody can tell
+            for artifact in shared.artifacts:
+                if await self.storage.stat(artifact.key) is None:
+                    return True
+        return False
 
     def _committed(self, generation: Generation, happenings: "Sequence[Happening]") -> None:
         if self._telemetry is not None and self.driving:

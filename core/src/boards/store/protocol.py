@@ -99,6 +99,7 @@ class Store(Protocol):
         shared_as: str | None = None,
         max_in_flight: int | None = None,
         sources: Sequence[Source] = (),
+        not_shared: Sequence[str] = (),
     ) -> Generation:
         """Insert a generation with its first events.
 
@@ -115,6 +116,8 @@ class Store(Protocol):
             max_in_flight: How many of its owner's may be under way, this one included.
             sources: Its inputs that may be artifacts of earlier generations of its owner. Only a
                 store that has a ``lineage`` need keep what it finds of them.
+            not_shared: Ids of generations that are not returned for ``shared_as``: their files
+                are gone.
 
         Raises:
             ConflictError: So many are under way already.

@@ -163,6 +163,7 @@ class SQLiteStore:
         shared_as: str | None = None,
         max_in_flight: int | None = None,
         sources: Sequence[Source] = (),
+        not_shared: Sequence[str] = (),
     ) -> Generation:
         """Insert a generation, or return the one that stands for it: see the protocol."""
         write = Create(
@@ -171,6 +172,7 @@ class SQLiteStore:
             shared_as=shared_as,
             max_in_flight=max_in_flight,
             sources=sources,
+            not_shared=not_shared,
         )
         created: Generation | ConflictError = await self._commit(write)
         if isinstance(created, ConflictError):

@@ -111,7 +111,8 @@ _SHARED: Final = f"""{_GET} g.seq = (
     SELECT max(r.generation) FROM requests r JOIN generations s ON s.seq = r.generation
     WHERE r.owner = ? AND r.key = ? AND s.generator IN (SELECT value FROM json_each(?))
         AND s.phase NOT IN ('failed', 'canceled', 'expired')
-        AND (s.phase = 'succeeded' OR NOT s.canceling))"""
+        AND (s.phase = 'succeeded' OR NOT s.canceling)
+        AND s.id NOT IN (SELECT value FROM json_each(?)))"""
 
 
 class Announced(Protocol):
@@ -143,8 +144,8 @@ class Create(Write):
     """Insert a generation, unless another one of its owner stands for it; the one that is there."""
 
     __slots__ = (
-        "_events", "_generation", "_generators", "_input", "_max_in_flight", "_row", "_shared_as",
-        "_sources", "announced", "happenings",
+        "_events", "_generation", "_generators", "_input", "_max_in_flight", "_not_shared", "_row",
+        "_shared_as", "_sources", "announced", "happenings",
     )  # fmt: skip
 
     def __init__(
@@ -155,8 +156,10 @@ class Create(Write):
         shared_as: str | None = None,
         max_in_flight: int | None = None,
         sources: Sequence[Source] = (),
+        not_shared: Sequence[str] = (),
     ) -> None:
         super().__init__()
+        self._not_shared = encode([*not_shared]) if not_shared else "[]"
         self._sources = sources
         self._shared_as = shared_as
         self._max_in_flight = max_in_flight
@@ -200,7 +203,7 @@ class Create(Write):
         if self._shared_as is not None:
             # Its own key says more than that it is like another one.
             shared = execute(_SAME, same).fetchone()
-            may_be = (owner, self._shared_as, self._generators)
+            may_be = (owner, self._shared_as, self._generators, self._not_shared)
             shared = shared or execute(_SHARED, may_be).fetchone()
             if shared is not None:
                 return generation_of(shared)

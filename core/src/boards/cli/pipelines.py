@@ -217,29 +217,29 @@ def _tree(one: PipelineRun) -> list[tuple[str, StepRun]]:
     """The steps in an order in which they may run, each drawn below the last that it needs."""
     order = {step.name: number for number, step in enumerate(one.steps)}
     depth: dict[str, int] = {}
-
-    def depth_of(step: StepRun) -> int:
-        if step.name not in depth:
-            depth[step.name] = 1 + max((depth_of(one[name]) for name in step.needs), default=-1)
-        return depth[step.name]
-
+    # Not by recursion: a chain of steps may be longer than Python's stack is deep.
+    pending = [*one.steps]
+    while pending:
+        step = pending[-1]
+        before = [one[name] for name in step.needs if name not in depth]
+        pending += before
+        if not before:
+            depth[step.name] = 1 + max((depth[name] for name in step.needs), default=-1)
+            pending.pop()
     below: dict[str | None, list[StepRun]] = {}
-    for step in one.steps:
-        depth_of(step)
     for step in one.steps:
         parent = max(step.needs, key=lambda name: (depth[name], order[name]), default=None)
         below.setdefault(parent, []).append(step)
     rows: list[tuple[str, StepRun]] = []
-
-    def draw(parent: str | None, trunk: str) -> None:
-        children = below.get(parent, [])
-        for step in children:
-            last = step is children[-1]
-            branch = "" if parent is None else ("└─ " if last else "├─ ")
-            rows.append((f"{trunk}{branch}{step.name}", step))
-            draw(step.name, "" if parent is None else trunk + ("   " if last else "│  "))
-
-    draw(None, "")
+    drawn = [(step, "", "") for step in reversed(below.get(None, []))]
+    while drawn:
+        step, branch, trunk = drawn.pop()
+        rows.append((f"{branch}{step.name}", step))
+        last = True
+        for child in reversed(below.get(step.name, [])):
+            ends = ("└─ ", "   ") if last else ("├─ ", "│  ")
+            drawn.append((child, trunk + ends[0], trunk + ends[1]))
+            last = False
     return rows
 
 

@@ -443,21 +443,25 @@ def _check_order(spec: "PipelineSpec", problems: Problems) -> None:
     over: set[str] = set()
     told: set[frozenset[str]] = set()
 
-    def visit(name: str, trail: tuple[str, ...]) -> None:
-        if name in trail:
-            circle = trail[trail.index(name) :]
-            if frozenset(circle) not in told:
-                told.add(frozenset(circle))
-                place = spec.steps[name].place or spec.place or NOWHERE
-                shown = " needs ".join((*circle, name))
-                problems.error(place, f"steps wait for each other in a circle: {shown}")
-            return
-        if name in over:
-            return
-        for needed in spec.steps[name].awaits:
-            if needed in spec.steps and needed != name:
-                visit(needed, (*trail, name))
-        over.add(name)
+    def awaited(name: str) -> Iterator[str]:
+        return (one for one in spec.steps[name].awaits if one in spec.steps and one != name)
 
-    for name in spec.steps:
-        visit(name, ())
+    for first in spec.steps:
+        # Not by recursion: a chain of steps may be longer than Python's stack is deep.
+        trail = {} if first in over else {first: awaited(first)}
+        while trail:
+            name = next(reversed(trail))
+            needed = next(trail[name], None)
+            if needed is None:
+                over.add(name)
+                del trail[name]
+            elif needed in trail:
+                names = [*trail]
+                circle = names[names.index(needed) :]
+                if frozenset(circle) not in told:
+                    told.add(frozenset(circle))
+                    place = spec.steps[needed].place or spec.place or NOWHERE
+                    shown = " needs ".join((*circle, needed))
+                    problems.error(place, f"steps wait for each other in a circle: {shown}")
+            elif needed not in over:
+                trail[needed] = awaited(needed)

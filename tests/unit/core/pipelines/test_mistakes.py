@@ -1,5 +1,6 @@
 """Mistakes in a pipeline are told before anything is begun, each at its place."""
 
+import sys
 import textwrap
 from typing import Any
 
@@ -369,3 +370,16 @@ pipeline:
 def test_what_cannot_be_read_at_all_is_told_once(text: str) -> None:
     """One mistake is one line."""
     assert len(told(text)) == 1
+
+
+def test_a_long_chain_is_checked_however_it_is_written() -> None:
+    """Longer than Python's stack is deep; a circle of as many is told."""
+    count = 2 * sys.getrecursionlimit()
+    lines = [f"    s{n}: {{generator: acme/draw, needs: [s{n + 1}]}}" for n in range(count)]
+    head = "pipeline:\n  name: chain\n  steps:\n" + "\n".join(lines)
+    spec, problems = checked(f"{head}\n    s{count}: {{generator: acme/draw}}\n", None)
+    assert spec is not None
+    assert not problems.errors
+    _, problems = checked(f"{head}\n    s{count}: {{generator: acme/draw, needs: [s0]}}\n", None)
+    (error,) = problems.errors
+    assert "steps wait for each other in a circle: s0 needs s1 needs s2" in error.message

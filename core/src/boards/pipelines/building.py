@@ -46,6 +46,8 @@ class Pipeline:
     def __init__(
         self, name: str, *, inputs: Mapping[str, Any] | None = None, description: str = ""
     ) -> None:
+        if not isinstance(inputs, Mapping | None):
+            raise TypeError(f'inputs are types by name, {{"idea": str}}, not {inputs!r}')
         self.input: Token = Root("input")
         self._spot = caller().spot(("name",))
         self._problems = Problems()
@@ -100,10 +102,16 @@ class Pipeline:
             absent.
 
         Raises:
-            TypeError: A name is given twice.
+            TypeError: A name is given twice, or an argument is of a wrong type.
         """
+        if not isinstance(name, str):
+            raise TypeError(f"a step's name is a text, not {name!r}")
         if name in self._steps:
             raise TypeError(f"the pipeline {self.name} has a step {name!r} already")
+        if not isinstance(input, Mapping | None):
+            raise TypeError(f"input is a mapping of inputs by name, not {input!r}")
+        if isinstance(needs, str) or not isinstance(needs, Sequence):
+            raise TypeError(f"needs is a list of steps, [{needs!r}], not {needs!r}")
         spot = caller().spot(("", "generator"))
         says: dict[str, Any] = {"generator": self._named(generator)}
         if given := {**(input or {}), **inputs}:
@@ -177,6 +185,10 @@ class Pipeline:
     def _named(self, generator: "str | type[Generator]") -> str:
         if isinstance(generator, str):
             return generator
+        if not hasattr(generator, "__boards_record__"):
+            raise TypeError(
+                f"a step's generator is a name or a class of boards.dsl, not {generator!r}"
+            )
         record = generator.__boards_record__()
         self._records.append(record)
         return record.spec.id
@@ -217,4 +229,6 @@ def spec_of(given: GivenPipeline, registry: "Registry") -> PipelineSpec:
 def _step_of(given: "Token | str") -> str:
     if isinstance(given, str):
         return given
+    if not isinstance(given, Token):
+        raise TypeError(f"a step is what step() returned, or a name, not {given!r}")
     return given.path_text(Names()).removeprefix("steps.")

@@ -1,6 +1,7 @@
 """Pipelines in Python say what YAML says, and their mistakes are told at their lines."""
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import pytest
 
@@ -156,3 +157,32 @@ def test_a_name_is_given_once() -> None:
     pipeline.step("one", "draw")
     with pytest.raises(TypeError, match="has a step 'one' already"):
         pipeline.step("one", "draw")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: Pipeline("p", inputs=["idea"]), "inputs are types by name, .* not ..idea..$"),
+        (lambda: Pipeline("p").step(3, "x"), "a step's name is a text, not 3"),
+        (lambda: Pipeline("p").step("a", 3), "a name or a class of boards.dsl, not 3"),
+        (lambda: Pipeline("p").step("a", int), "a name or a class of boards.dsl, not <class"),
+        (lambda: Pipeline("p").step("a", "x", input=["b"]), "a mapping of inputs by name, not"),
+        (lambda: Pipeline("p").step("a", "x", needs="base"), r"a list of steps, \['base'\], not"),
+        (lambda: Pipeline("p").step("a", "x", needs=[3]), "or a name, not 3"),
+        (lambda: Pipeline("p").outputs(3), "or a name, not 3"),
+    ],
+)
+def test_an_argument_of_a_wrong_type_is_told_at_once(
+    wrong: Callable[[], Any], message: str
+) -> None:
+    """By what it should be."""
+    with pytest.raises(TypeError, match=message):
+        wrong()
+
+
+def test_one_step_is_no_list_of_steps() -> None:
+    """Neither its name nor what stands for it."""
+    pipeline = Pipeline("p")
+    base = pipeline.step("base", "x")
+    with pytest.raises(TypeError, match=r"needs is a list of steps, \[steps.base\]"):
+        pipeline.step("next", "x", needs=base)  # type: ignore[arg-type]

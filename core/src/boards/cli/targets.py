@@ -1,5 +1,6 @@
 """What paths and names on a command line stand for, where specifications are to be tried."""
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,7 @@ from attrs import field, frozen
 
 from boards.cli.check import find_mistakes, yaml_files
 from boards.cli.session import Session
-from boards.errors import Problem
+from boards.errors import Problem, SpecError
 
 if TYPE_CHECKING:
     from boards.registry import Registry
@@ -46,7 +47,7 @@ def choose(session: Session, targets: tuple[str, ...]) -> Chosen:
         if path.suffix == ".py":
             raise click.UsageError(f"Its tests are run of YAML: boards export {path} > FILE.yaml")
     names = [one for one in targets if not is_path(one)]
-    files = yaml_files(paths) if paths else []
+    files = _specifications(paths)
     mistakes = find_mistakes(session, files)[0] if files else []
     if mistakes:
         return Chosen(problems=tuple(mistakes))
@@ -71,6 +72,31 @@ def choose(session: Session, targets: tuple[str, ...]) -> Chosen:
     sources = set(map(str, files))
     ids += [one.id for one in bare_registry(boards).generators() if one.source in sources]
     return Chosen(tuple(dict.fromkeys(ids)), boards)
+
+
+def _specifications(paths: tuple[Path, ...]) -> list[Path]:
+    """The YAML files that paths stand for; pipelines in a directory are passed over.
+
+    Raises:
+        click.UsageError: A file is a pipeline.
+    """
+    from boards.pipelines.reader import is_pipeline  # noqa: PLC0415  # not for --help
+    from boards.spec import yaml  # noqa: PLC0415
+    from boards.spec.places import Problems  # noqa: PLC0415
+
+    files: list[Path] = []
+    for path in yaml_files(paths) if paths else ():
+        with contextlib.suppress(SpecError):  # it cannot be read, which is told with its mistakes
+            document = yaml.parse(yaml.load(path), str(path), Problems())
+            if document is not None and is_pipeline(document):
+                if path in paths:
+                    raise click.UsageError(
+                        f"{path} is a pipeline, which has no tests: boards check {path} checks it,"
+                        f" boards run {path} runs it."
+                    )
+                continue
+        files.append(path)
+    return files
 
 
 def is_path(target: str) -> bool:

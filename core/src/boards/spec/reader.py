@@ -13,6 +13,10 @@ from boards.spec.places import Document, Mapping, Place, Problems, Sequence, did
 __all__ = ["SpecFile", "read_document", "read_file", "read_text", "version_known"]
 
 _TOP = ("spec", "providers", "generators")
+_PIPELINE = (
+    "this file is a pipeline, where one of providers and generators is expected: "
+    "boards run runs it, boards check checks it"
+)
 
 
 @frozen
@@ -46,7 +50,9 @@ def read_document(document: Document, problems: Problems) -> SpecFile:
             problems.error(document.place, "expected 'providers:' and 'generators:' at the top")
         return SpecFile()
     for name in root:
-        if name not in _TOP:
+        if name == "pipeline":
+            problems.error(root.key_places[name], _PIPELINE)
+        elif name not in _TOP:
             problems.error(root.key_places[name], f"unknown key {name!r}{did_you_mean(name, _TOP)}")
     if "spec" in root and not version_known(root["spec"], root.value_places["spec"], problems):
         return SpecFile()

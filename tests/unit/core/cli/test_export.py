@@ -149,3 +149,12 @@ def test_the_mistakes_of_all_classes_are_told_at_once(cli: Cli, tmp_path: Path) 
     assert "bad.py:9:56: error" in ran.err
     (tmp_path / "none.py").write_text("x = 1\n")
     assert "none.py defines no generator" in cli("export", "none.py").err
+
+
+def test_a_pipeline_is_told_for_what_it_is(cli: Cli, tmp_path: Path) -> None:
+    """With the commands that are for it."""
+    (tmp_path / "poster.yaml").write_text("pipeline: {name: poster, steps: {}}")
+    ran = cli("export", "poster.yaml")
+    assert ran.code == 3
+    assert "poster.yaml:1:1: error: this file is a pipeline" in ran.err
+    assert "boards run runs it, boards check checks it" in ran.err

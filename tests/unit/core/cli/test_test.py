@@ -168,3 +168,17 @@ def test_a_recording_asks_before_it_costs_something(
     assert "costs about $0.025" in ran.err
     assert "--yes" in ran.err
     assert cli("test", "--record", "replicate/flux-dev", "prompt=x", "--write", "--yes").code == 2
+
+
+PIPELINE = "pipeline: {name: poster, steps: {a: {generator: other/draw, input: {prompt: a}}}}"
+
+
+def test_a_pipeline_is_told_for_what_it_is(cli: Cli, tmp_path: Path) -> None:
+    """With the commands that are for it; beside specifications it is passed over."""
+    (tmp_path / "poster.yaml").write_text(PIPELINE)
+    ran = cli("test", "poster.yaml")
+    assert ran.code == 2
+    assert "poster.yaml is a pipeline, which has no tests: boards check poster.yaml" in ran.err
+    (tmp_path / "acme.yaml").write_text(WHOLE)
+    ran = cli("test", ".")
+    assert (ran.code, ran.out) == (0, "")

@@ -67,6 +67,7 @@ def test_an_empty_document_defines_nothing(text: str) -> None:
         ("[1]", "1:1", "expected 'providers:' and 'generators:' at the top"),
         ("text", "1:1", "expected 'providers:' and 'generators:' at the top"),
         ("spec: 1\ngenerator: []\n", "2:1", "unknown key 'generator'; did you mean 'generators'?"),
+        ("spec: 1\npipeline: {}\n", "2:1", "this file is a pipeline, where one of providers"),
         ("providers: []\n", "1:12", "providers is a mapping by name"),
         ("generators: {}\n", "1:13", "generators is a list"),
         ("generators:\n  - 5\n", "2:5", "expected a mapping, not 5"),

@@ -163,6 +163,34 @@ async def test_an_output_that_is_gone_is_told(acme: Acme, open_boards: Open) -> 
     assert acme.counts["file"] == 3
 
 
+@pytest.mark.parametrize("synchronous", [False, True])
+@pytest.mark.parametrize("status", [301, 307, 308])
+async def test_a_submit_that_is_redirected_was_not_accepted(
+    acme: Acme, open_boards: Open, status: int, synchronous: bool
+) -> None:
+    """The address is wrong: whoever answered did not look at it, and says where to send it."""
+    there = {"Location": "https://api.acme.example/v2/jobs?key=secret"}
+    acme.answers["submit"] = answering(status, "<p>Moved</p>", headers=there)
+    error = await failure_of(open_boards, synchronous=synchronous)
+    assert f"a redirect ({status}) to https://api.acme.example/v2/jobs was" in error.message
+    assert "base_url" in error.remedy
+    assert error.failure is not None
+    assert not error.failure.maybe_charged
+
+
+@pytest.mark.parametrize("status", [302, 303])
+async def test_a_redirect_that_may_follow_an_accepted_submit_is_unknown(
+    acme: Acme, open_boards: Open, status: int
+) -> None:
+    """See Other is what servers say that took a form; what it was is told."""
+    acme.answers["submit"] = answering(status, "", headers={"Location": "/login"})
+    async with open_boards() as boards:
+        generation = await boards.submit("acme/draw", prompt="a cat")
+        assert (await boards.wait(generation.id)).phase == "unknown"
+        events = [event async for event in boards.events(generation.id, follow=False)]
+    assert f"a redirect ({status}) to /login" in events[-1].data["reason"]
+
+
 async def test_an_output_over_the_cap_is_not_kept(
     acme: Acme, open_boards: Open, tmp_path: Path
 ) -> None:

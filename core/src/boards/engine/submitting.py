@@ -27,7 +27,7 @@ from boards.engine.limits import Ticket
 from boards.engine.orphans import resolved
 from boards.engine.recovering import called, lost
 from boards.engine.rest import TRANSPORT_ERRORS, ProviderClient, known_refusal
-from boards.engine.transport import LostReplyError, UnsentError
+from boards.engine.transport import LostReplyError, UnsentError, shown_url
 from boards.engine.webhooks import token_hash
 from boards.errors import BoardsError, BudgetError, ProviderError, UnavailableError
 from boards.events import Happening
@@ -50,6 +50,8 @@ __all__ = ["recover", "submit"]
 _log = Logger("boards.engine")
 
 _AMBIGUOUS_STATUS: Final = frozenset({502, 503, 504})
+_ELSEWHERE: Final = frozenset({301, 307, 308})
+"""Redirects that say: send it there. After 302 and 303 a POST may have been accepted."""
 _UNHEARD: Final = frozenset({"rate_limited", "transient", "timeout", "auth", "quota"})
 """Error kinds of answers that were given before anybody looked at the idempotency key."""
 
@@ -367,7 +369,7 @@ async def _answer(
         refusal_ = flight.compiled.refusal(reply)
     if refusal_ is not None:
         return await _refused(machine, flight, client, sending, attempt, reply, refusal_)
-    return await _accepted(machine, flight, chosen, attempt, reply)
+    return await _accepted(machine, flight, client, sending, attempt, reply)
 
 
 async def _asked(machine: "Machine", flight: "Flight", sending: _Sending) -> ReplyValue:
@@ -514,22 +516,56 @@ async def _retry_later(
 async def _accepted(
     machine: "Machine",
     flight: "Flight",
-    chosen: CompiledSubmit | None,
+    client: ProviderClient,
+    sending: _Sending,
     attempt: Attempt,
     reply: ReplyValue,
 ) -> Again | Done:
-    """A 2xx reply: keep what it tells of the job, durably, before anything else."""
-    compiled = flight.compiled
+    """A reply that is no error: keep what it tells of the job, durably, before anything else."""
+    compiled, chosen = flight.compiled, sending.chosen
     if compiled.run.synchronous:
+        if _is_elsewhere(reply):
+            return await _redirected(machine, flight, client, sending, attempt, reply)
         return await _kept(machine, flight, attempt, reply)
     captures = chosen.captures if chosen is not None else ()
     job: Any = chosen.capture(reply) if chosen is not None and captures else reply["body"]
     if job is None or compiled.job_lacks(job):
+        if reply["status"] >= 300:
+            return await _redirected(machine, flight, client, sending, attempt, reply)
         return await lost(
             machine, flight, attempt, "the provider accepted it without telling the job's id"
         )
     names = tuple(name for name, _ in captures)
     return await _kept(machine, flight, accepted_as(attempt, job, names), reply)
+
+
+def _is_elsewhere(reply: ReplyValue) -> bool:
+    """Whether a reply is nothing but a redirect, of one that did not look at the request."""
+    return reply["status"] in _ELSEWHERE and not isinstance(reply["body"], dict | list)
+
+
+async def _redirected(
+    machine: "Machine",
+    flight: "Flight",
+    client: ProviderClient,
+    sending: _Sending,
+    attempt: Attempt,
+    reply: ReplyValue,
+) -> Again | Done:
+    """A submit that was answered by a redirect, which is not followed."""
+    where = reply["header"].get("location")
+    to = "" if where is None else f" to {client.scrub(shown_url(where))}"
+    told = f"a redirect ({reply['status']}){to} was the answer, and none is followed"
+    if not _is_elsewhere(reply) or sending.replayed:
+        return await lost(machine, flight, attempt, told)
+    return await refused(
+        machine,
+        flight,
+        "provider",
+        f"Nothing was accepted: {told}.",
+        remedy=f"Correct the address: providers.{client.name}.config.base_url",
+        attempt=_ended(attempt, "refused"),
+    )
 
 
 async def _kept(

@@ -10,6 +10,7 @@ from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
+import structlog
 from aiohttp import web
 from attrs import evolve
 
@@ -627,3 +628,23 @@ async def test_who_waits_for_a_run_is_told_that_boards_closes(acme: Acme, studio
     async with asyncio.timeout(5):
         with pytest.raises(BoardsError, match="closed"):
             await waiter
+
+
+async def test_a_bug_in_a_run_is_logged_with_the_run(
+    studio: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No generation has its id."""
+
+    def bug(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("boards.pipelines.running.next_moves", bug)
+    with structlog.testing.capture_logs() as lines:
+        async with studio() as boards:
+            run = await boards.start_run(diamond(), idea="a fox")
+            while not lines:
+                await asyncio.sleep(0.01)
+    (line,) = lines
+    assert (line["event"], line["run"]) == ("drive failed", run.id)
+    assert "generation" not in line
+    assert line["exception"].endswith("ZeroDivisionError")

@@ -73,7 +73,7 @@ class Conductor:
         self._engine = engine
         self._runs = runs
         self._prepare = prepare
-        self._runner = EmbeddedRunner()
+        self._runner = EmbeddedRunner(drives="run")
         self._specs: dict[str, PipelineSpec] = {}
         self._seen: dict[str, bool] = {}
         # Of whoever started a run here: its steps belong to the same request, and trace.

@@ -29,9 +29,13 @@ class EmbeddedRunner:
     """Drives generations on the running event loop.
 
     Waiting costs a heap entry: a task exists only while a generation is being driven.
+
+    Args:
+        drives: What the ids are of, in the log: runs of pipelines are driven likewise.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, drives: str = "generation") -> None:
+        self._drives = drives
         self._drive: Drive | None = None
         self._heap: list[tuple[float, str]] = []
         self._due: dict[str, float] = {}
@@ -116,10 +120,10 @@ class EmbeddedRunner:
             if self._stopped or task is None or task.cancelling():
                 raise
             # Not ours: of something that was awaited, an adapter's own task say.
-            _log.error("drive failed", generation=generation_id, exception=traceback_of(error))
+            self._failed(generation_id, error)
             again = time.time() + _AFTER_A_BUG
         except Exception as error:  # a bug: nobody else would see it
-            _log.error("drive failed", generation=generation_id, exception=traceback_of(error))
+            self._failed(generation_id, error)
             again = time.time() + _AFTER_A_BUG
         finally:
             self._running.pop(generation_id, None)
@@ -128,6 +132,10 @@ class EmbeddedRunner:
             again = 0.0
         if again is not None:
             self.enqueue(generation_id, at=again)
+
+    def _failed(self, generation_id: str, error: BaseException) -> None:
+        of = {self._drives: generation_id}
+        _log.error("drive failed", **of, exception=traceback_of(error))
 
     async def stop(self) -> None:
         self._stopped = True

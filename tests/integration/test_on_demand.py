@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from boards import Boards
-from boards.errors import NotFoundError, SpecError
+from boards.errors import NotFoundError, PipelineError, SpecError
+from boards.pipelines import Pipeline
 from boards.testing.emulators.server import Knobs
 from tests.integration.emulated import emulators, settings
 
@@ -77,6 +78,22 @@ async def test_a_model_that_the_provider_does_not_know_is_not_found(tmp_path: Pa
                     await boards.generate(name, prompt="a fox")
             with pytest.raises(NotFoundError, match="no generator 'nobody/nothing'"):
                 await boards.generate("nobody/nothing", prompt="a fox")
+
+
+async def test_a_step_of_a_model_that_the_provider_does_not_know_fails(tmp_path: Path) -> None:
+    """Its run ends, with the provider's own words; nothing waits for it to appear."""
+    pipeline = Pipeline("two")
+    first = pipeline.step("first", "replicate/nobody/nothing", prompt="a fox")
+    pipeline.step("second", "replicate/flux-schnell", prompt="a fox", needs=[first])
+    with emulators(Knobs(strict=True)) as (replicate, fal):
+        async with Boards(home=tmp_path, **settings(replicate, fal)) as boards:
+            with pytest.raises(PipelineError, match="knows no such model") as caught:
+                await boards.run(pipeline)
+    one = caught.value.run
+    assert (one.status, one["first"].status) == ("failed", "failed")
+    assert one["first"].failure is not None
+    assert one["first"].failure.kind == "not_found"
+    assert one["second"].generation_id is None
 
 
 async def test_a_document_that_cannot_be_imported_is_told_and_not_kept(

@@ -23,6 +23,7 @@ from boards.errors import (
     GenerationUnresolvedError,
     InvalidInputError,
     NotFoundError,
+    ProviderError,
 )
 from boards.events import Happening
 from boards.generations import Generation
@@ -209,6 +210,11 @@ class Conductor:
         except InvalidInputError as error:
             flaws = "; ".join(str(one) for one in error.problems)
             failure = Failure("invalid_input", f"{error.message} {flaws}".rstrip(), error.remedy)
+            return await self._commit_step(run, step, evolve(step, status="failed", error=failure))
+        except NotFoundError as error:
+            if not isinstance(error.__cause__, ProviderError):
+                raise  # it is not installed any more, and may be again
+            failure = Failure("not_found", error.message, error.remedy)
             return await self._commit_step(run, step, evolve(step, status="failed", error=failure))
         id_ = step.generation_id or prepared.generation.id
         begun = evolve(step, status="running", generation_id=id_)

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sqlite3
 import statistics
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,9 @@ import pytest
 from boards import Boards, Generation
 from boards.engine.transport import LostReplyError, Request, UnsentError
 from boards.errors import StorageError
+from boards.pipelines import Pipeline
+from boards.store.transitions import Read
+from boards.store.writer import GroupCommitWriter, Write
 
 LIMIT = 0.1
 WAITERS = 5
@@ -289,3 +292,80 @@ async def test_a_close_that_is_canceled_gives_the_database_back(tmp_path: Path) 
         assert another._running.driving
         async with asyncio.timeout(10):
             assert (await another.wait(one.id)).phase == "unknown"
+
+
+async def submitted(boards: Boards, _: Slow) -> str:
+    """One that was submitted, and waits for its provider."""
+    one = await boards.submit("slow/picture")
+    await until(boards, one, "waiting")
+    return one.id
+
+
+async def undecided(boards: Boards, slow: Slow) -> str:
+    """One whose submit was lost."""
+    slow.loses = True
+    one = await boards.submit("slow/picture")
+    await until(boards, one, "unknown")
+    slow.loses, slow.status = False, "succeeded"
+    return one.id
+
+
+def two_steps() -> Pipeline:
+    pipeline = Pipeline("two")
+    pipeline.step("first", "slow/picture")
+    pipeline.step("second", "slow/picture")
+    return pipeline
+
+
+async def run_started(boards: Boards, slow: Slow) -> str:
+    """A run that is under way."""
+    run = await boards.start_run(two_steps())
+    async with asyncio.timeout(20):
+        while not await boards.list(phases=["waiting"]):
+            await asyncio.sleep(0.01)
+    return run.id
+
+
+async def nothing(_: Boards, slow: Slow) -> str:
+    slow.status = "succeeded"
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("before", "call", "after"),
+    [
+        (nothing, lambda boards, _: boards.submit("slow/picture"), ["succeeded"]),
+        (submitted, lambda boards, id_: boards.cancel(id_), ["canceled"]),
+        (undecided, lambda boards, id_: boards.resolve(id_, resubmit=True), ["succeeded"]),
+        (nothing, lambda boards, _: boards.start_run(two_steps()), ["succeeded"] * 2),
+        (run_started, lambda boards, id_: boards.cancel_run(id_), ["canceled"] * 2),
+    ],
+    ids=["submit", "cancel", "resolve", "start_run", "cancel_run"],
+)
+async def test_what_a_canceled_caller_wrote_is_acted_on(
+    before: Callable[[Boards, Slow], Awaitable[str]],
+    call: Callable[[Boards, str], Coroutine[Any, Any, Any]],
+    after: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who calls is canceled while that is committed: nothing waits for another process to write."""
+    slow = Slow()
+    slow.downloads.set()
+    async with host(tmp_path, slow) as boards:
+        id_ = await before(boards, slow)
+        queue = GroupCommitWriter.queue
+
+        def leave(writer: GroupCommitWriter, write: Write) -> None:
+            queue(writer, write)
+            if not isinstance(write, Read) and not task.done():
+                task.cancel()
+
+        task = asyncio.create_task(call(boards, id_))
+        with monkeypatch.context() as patch:
+            patch.setattr(GroupCommitWriter, "queue", leave)
+            await asyncio.wait([task])
+        assert task.cancelled()
+        async with asyncio.timeout(10):
+            while [one.phase for one in await boards.list()] != after:
+                await asyncio.sleep(0.02)

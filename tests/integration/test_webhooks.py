@@ -174,6 +174,39 @@ async def test_a_late_call_resolves_a_generation_whose_submit_was_lost(
     assert acme.counts["submit"] == 1
 
 
+async def test_a_call_is_acted_on_though_its_handler_was_canceled(
+    acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The provider hung up just when what it proved was being committed, and never calls again."""
+    submit = acme.submit
+
+    async def lost(request: Any) -> Any:
+        await submit(request)
+        return await drop(request)
+
+    acme.answers["submit"] = lost
+    async with open_boards(
+        provider={"webhook": WEBHOOK}, execution=SLOW, webhook_url=PUBLIC
+    ) as boards:
+        generation = await boards.submit("draw", prompt="a cat")
+        assert (await boards.wait(generation.id)).phase == "unknown"
+        store = boards._running.store
+        attempt_result = store.attempt_result
+
+        async def leave(*given: Any, **told: Any) -> None:
+            handler.cancel()
+            await attempt_result(*given, **told)
+
+        monkeypatch.setattr(store, "attempt_result", leave)
+        body, token = call(acme), await token_of(acme)
+        handler = asyncio.create_task(boards.receive_webhook("acme", signed(body), body, token))
+        await asyncio.wait([handler])
+        assert handler.cancelled()
+        async with asyncio.timeout(5):
+            while (await boards.get(generation.id)).status != "succeeded":
+                await asyncio.sleep(0.02)
+
+
 async def test_a_call_spares_the_replays_of_a_submit_with_a_key(
     acme: Acme, open_boards: Open
 ) -> None:

@@ -18,6 +18,7 @@ from boards.engine.following import Following
 from boards.engine.machine import Machine
 from boards.engine.observing import Observers, Teller, pruned
 from boards.engine.rest import ProviderClient
+from boards.engine.seeing import seen_through
 from boards.engine.stages import SpecStages
 from boards.engine.transport import AiohttpTransport, Transport
 from boards.engine.uploading import Uploads
@@ -202,6 +203,9 @@ class Engine:
         Raises:
             ConflictError: Its owner has as many under way as the settings allow.
         """
+        return await seen_through(self._created(request))
+
+    async def _created(self, request: "Prepared") -> Generation:
         generation = request.generation
         create = functools.partial(
             self.store.create,
@@ -279,6 +283,9 @@ class Engine:
         Raises:
             NotFoundError: There is no such generation.
         """
+        return await seen_through(self._wished(generation_id))
+
+    async def _wished(self, generation_id: str) -> Generation:
         found = await self.store.wish_cancel(generation_id)
         if found is None:
             found = await self.store.get(generation_id)
@@ -324,20 +331,22 @@ class Engine:
         resubmit: bool,
     ) -> Generation:
         """Decide what became of an ``unknown`` generation: see :func:`deciding.resolve`."""
-        return await resolve(
-            self.machine,
-            self._following,
-            generation,
-            job=job,
-            captured=captured or {},
-            resubmit=resubmit,
+        return await seen_through(
+            resolve(
+                self.machine,
+                self._following,
+                generation,
+                job=job,
+                captured=captured or {},
+                resubmit=resubmit,
+            )
         )
 
     async def receive_webhook(
         self, provider: str, headers: Mapping[str, str], body: bytes, token: str
     ) -> Generation:
         """Take in a provider's call: see :meth:`calls.Calls.receive`."""
-        return await self._calls.receive(provider, headers, body, token)
+        return await seen_through(self._calls.receive(provider, headers, body, token))
 
 
 def _addresses(settings: "Settings") -> Addresses | None:

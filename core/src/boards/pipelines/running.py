@@ -16,6 +16,7 @@ from attrs import evolve
 
 from boards.choosing import Options, Prepared
 from boards.engine.observing import Observers
+from boards.engine.seeing import seen_through
 from boards.errors import (
     BoardsError,
     ConflictError,
@@ -237,6 +238,9 @@ class Conductor:
 
     async def start(self, run: PipelineRun) -> PipelineRun:
         """Commit a run and have it driven; or the run that has its dedupe key."""
+        return await seen_through(self._started(run))
+
+    async def _started(self, run: PipelineRun) -> PipelineRun:
         created = await self._runs.create(run)
         if self._engine.driving and created.id == run.id:
             self._seen[run.id] = False
@@ -324,12 +328,15 @@ class Conductor:
     async def cancel(self, run_id: str, *, owner: str) -> PipelineRun:
         """Wish a run canceled; whoever drives cancels what is under way."""
         run = await self.get(run_id, owner=owner)
+        return await seen_through(self._wished(run)) or await self.get(run.id, owner=owner)
+
+    async def _wished(self, run: PipelineRun) -> PipelineRun | None:
         wished = await self._runs.wish_cancel(run.id)
         if wished is not None and self._engine.driving:
             self._seen[run.id] = True
             self._runner.wake(run.id)
         self._observers.tell(run.id)
-        return wished or await self.get(run.id, owner=owner)
+        return wished
 
     async def list(self, **given: Any) -> list[PipelineRun]:
         """Runs, newest first, without generations."""

@@ -294,6 +294,27 @@ async def test_a_close_that_is_canceled_gives_the_database_back(tmp_path: Path) 
             assert (await another.wait(one.id)).phase == "unknown"
 
 
+async def test_a_close_that_is_canceled_while_another_program_writes_gives_it_back(
+    tmp_path: Path,
+) -> None:
+    """Its last look at the database waits for a lock; nobody waits for that thread."""
+    boards = host(tmp_path, Slow())
+    await boards.__aenter__()
+    with closing(sqlite3.connect(tmp_path / "boards.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        await asyncio.sleep(0.3)  # it looks whether others wrote
+        closing_ = asyncio.create_task(boards.__aexit__())
+        await asyncio.sleep(0.3)
+        assert not closing_.done()
+        closing_.cancel()
+        await asyncio.wait([closing_])
+        assert closing_.cancelled()
+        other.execute("ROLLBACK")
+    async with host(tmp_path, Slow()) as another, asyncio.timeout(10):
+        while not another._running.driving:
+            await asyncio.sleep(0.02)
+
+
 async def submitted(boards: Boards, _: Slow) -> str:
     """One that was submitted, and waits for its provider."""
     one = await boards.submit("slow/picture")

@@ -126,17 +126,24 @@ class SQLiteStore:
             self._writer = writer
 
     async def close(self) -> None:
-        """Finish the writes under way, give up ownership, release everything."""
+        """Finish the writes under way, give up ownership, release everything.
+
+        Who is canceled meanwhile leaves that to the writer's thread.
+        """
         async with self._opening:
             # The reader goes first: the last connection to close empties the log.
             reader, self._reader = self._reader, None
-            if reader is not None:
-                await reader.close()
             writer, self._writer = self._writer, None
-            if writer is not None:
-                await writer.stop()
-            self._epoch = 0
-            self._owner.release()
+            try:
+                if reader is not None:
+                    await reader.close()
+                if writer is not None:
+                    await writer.stop()
+            finally:
+                self._epoch = 0
+                if writer is not None:
+                    writer.leave()
+                    writer.at_end(self._owner.release)
 
     async def own(self) -> bool:
         """Try to become the one process that drives; True if it is now, or was already."""

@@ -140,6 +140,13 @@ class GroupCommitWriter:
             self._accepting = False
             self._queue.put(None)
 
+    def at_end(self, callback: Callable[[], None]) -> None:
+        """Call back when the thread has ended; now, if it has."""
+        if self._closed.done():
+            callback()
+        else:
+            self._closed.add_done_callback(lambda _: callback())
+
     async def stop(self) -> None:
         """Commit what is queued, then end the thread and close its connection."""
         self.leave()

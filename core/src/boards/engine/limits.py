@@ -113,6 +113,8 @@ class Gate:
         self._paused_until = 0.0
         self._queues: dict[str, list[tuple[int, int, Ticket]]] = {}
         self._turns: deque[str] = deque()
+        # By their patience, of which there are few: thousands may wait, and each that comes looks.
+        self._patient: dict[float, dict[Ticket, None]] = {}
         self._number = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -130,6 +132,8 @@ class Gate:
             self._queues[owner] = []
             self._turns.append(owner)
         heapq.heappush(self._queues[owner], (priority, self._number, ticket))
+        if ticket.patience is not None:
+            self._patient.setdefault(ticket.patience, {})[ticket] = None
         self._open()
         try:
             admitted = await ticket.admitted
@@ -138,6 +142,9 @@ class Gate:
             if admitted_.done() and not admitted_.cancelled() and admitted_.result():
                 self._leave()
             raise
+        finally:
+            if ticket.patience is not None:
+                self._patient[ticket.patience].pop(ticket, None)
         if not admitted:
             self._open()
             yield False
@@ -169,10 +176,11 @@ class Gate:
 
     def _turn_away(self) -> None:
         """Let those wait no longer who may go elsewhere."""
-        for queue in self._queues.values():
-            for _, _, ticket in queue:
-                if ticket.patience is not None and self.shut(ticket.patience):
+        for patience, tickets in self._patient.items():
+            if tickets and self.shut(patience):
+                for ticket in tickets:
                     ticket.withdraw()
+                tickets.clear()
 
     def shut(self, patience: float) -> str:
         """Why nothing passes for a while; empty where something may, or soon may.

@@ -19,10 +19,10 @@ class Door:
         self.release = asyncio.Event()
 
     def knock(
-        self, who: str, *, priority: int = 0, hold: bool = False
+        self, who: str, *, priority: int = 0, hold: bool = False, patience: float | None = None
     ) -> "tuple[Ticket, asyncio.Task[bool]]":
         """A submit of an owner, named ``owner:what``."""
-        ticket = Ticket(asyncio.get_running_loop().create_future())
+        ticket = Ticket(asyncio.get_running_loop().create_future(), patience)
         return ticket, asyncio.create_task(self._pass(ticket, who, priority, hold))
 
     async def _pass(self, ticket: Ticket, who: str, priority: int, hold: bool) -> bool:
@@ -143,6 +143,35 @@ async def test_who_withdraws_or_is_canceled_leaves_the_gate_to_others() -> None:
     await held
     assert door.passed == ["a:0", "a:3"]
     assert await door.knock("a:4")[1]
+
+
+async def test_each_that_comes_looks_once_at_how_long_thousands_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They may all go elsewhere, and do when the provider asks to wait for longer than that."""
+    door = Door(Limits(rate=(1, 3600.0)))
+    looks = 0
+    shut = Gate.shut
+
+    def counted(gate: Gate, patience: float) -> str:
+        nonlocal looks
+        looks += 1
+        return shut(gate, patience)
+
+    monkeypatch.setattr(Gate, "shut", counted)
+    await door.knock("a:first")[1]
+    stays = door.knock("a:stays")
+    tasks = [door.knock(f"a:{number}", patience=60.0)[1] for number in range(200)]
+    await asyncio.sleep(0.01)
+    assert not any(task.done() for task in tasks)
+    assert looks <= 202
+    door.gate.pause(600)
+    tasks.append(door.knock("b:1", patience=60.0)[1])
+    assert not any(await asyncio.gather(*tasks))
+    assert looks <= 2 * 202 + 2
+    assert not stays[1].done()
+    stays[0].withdraw()
+    assert not await stays[1]
 
 
 def test_a_provider_that_fails_again_and_again_is_let_be(monkeypatch: pytest.MonkeyPatch) -> None:

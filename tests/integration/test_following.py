@@ -195,6 +195,29 @@ async def test_only_what_happened_is_read_for_those_who_wait(
             one.cancel()
 
 
+async def test_the_events_of_a_long_time_are_not_read_when_somebody_writes(
+    acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that drives alone writes millions until then; all that is waited for is read."""
+    monkeypatch.setattr("boards.engine.following._LOOK_AT_ALL", 0.3)
+    async with open_boards() as worker, open_boards(drive=False) as other:
+        worker._running.client("acme").gate.pause(60)
+        store, flights = worker._running.store, worker._running.machine.flights
+        happened_since, asked = store.happened_since, list[int | None]()
+
+        async def noted(after: int | None) -> tuple[set[str], int]:
+            asked.append(after)
+            return await happened_since(after)
+
+        monkeypatch.setattr(store, "happened_since", noted)
+        for _ in range(2):
+            asked.clear()
+            one = await other.submit("draw", prompt="a cat")
+            await until(lambda one=one: one.id in flights and bool(asked))  # type: ignore[misc]
+            assert asked[0] is None
+            await asyncio.sleep(0.5)
+
+
 async def test_what_is_held_up_is_looked_at_now_and_then_whatever_others_write(
     acme: Acme, open_boards: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

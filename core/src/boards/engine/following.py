@@ -6,6 +6,7 @@ Both hear of what others submit, cancel and decide by looking whether the store 
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -72,6 +73,7 @@ class Following:
         self._wants_to_drive = False
         self._taken_up = False
         self._last_event: int | None = None
+        self._looked_at = 0.0
         self._look_at_all: float | None = None
         self.driving = False
 
@@ -151,16 +153,19 @@ class Following:
         if self.driving:
             for generation in await self._due():
                 await self._take_note(generation, self._machine.flights.get(generation.id))
-        moved, last = await self._store.happened_since(self._last_event)
+        now = time.monotonic()
+        everything = self._last_event is None or now >= min(
+            self._looked_at + _LOOK_AT_ALL, self._look_at_all or math.inf
+        )
+        # Of a long time nobody reads the events: a process that drives may have written millions.
+        moved, last = await self._store.happened_since(None if everything else self._last_event)
         driven = self._machine.flights if self.driving else ()
         asked = self._observers.asking(driven)  # afterwards: who comes now reads it anew
-        now = time.monotonic()
-        due = self._look_at_all
-        if self._last_event is None or (due is not None and now >= due):
+        if everything:
             self._look_at_all = None
         else:
             asked &= moved  # thousands may wait here
-            self._look_at_all = due or now + _LOOK_AT_ALL
+            self._look_at_all = self._look_at_all or now + _LOOK_AT_ALL
         for generation_id in asked:
             existed = generation_id not in self._creating
             found = await self._store.get(generation_id)
@@ -168,7 +173,8 @@ class Following:
                 self._observers.committed(found, ())
             elif existed:
                 self._observers.gone(generation_id)
-        self._last_event = last  # now that all was told: a store that fails is asked again
+        # Now that all was told: a store that fails is asked again.
+        self._last_event, self._looked_at = last, time.monotonic()
         await self._tell()
 
     async def _take_note(self, generation: "Generation", flight: "Flight | None") -> None:

@@ -117,6 +117,52 @@ async def test_who_drives_again_knows_what_became_of_its_generations_meanwhile(
     assert acme.counts["cancel"] == (stage == "waiting")
 
 
+async def test_an_attempt_of_another_process_is_not_taken_for_the_next_one(
+    acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It drove while a submit was made ready here, and its own submit was refused for now."""
+    monkeypatch.setattr("boards.engine.following._CONTEND", 0.05)
+
+    async def busy(_: web.Request) -> web.StreamResponse:
+        return web.json_response({}, status=429, headers={"Retry-After": "50"})
+
+    acme.answers["submit"], acme.polls_needed = busy, 0
+    retry = {"retry": {"max": 3, "base": "1ms", "cap": "1m"}}
+    async with open_boards(provider=retry) as former:
+        accounts, ready, go_on = former._running.machine.accounts, asyncio.Event(), asyncio.Event()
+        check = accounts.check
+
+        async def slow(generation: Generation) -> None:
+            ready.set()
+            await go_on.wait()
+            await check(generation)
+
+        monkeypatch.setattr(accounts, "check", slow)
+        generation = await former.submit("draw", prompt="a cat")
+        await ready.wait()
+        store: Any = former._running.store
+        own = store.own
+
+        async def owned_by_another() -> bool:
+            return False
+
+        monkeypatch.setattr(store, "own", owned_by_another)
+        store._epoch, store._fenced_off = 0, True  # as after a write that the fence refused
+        store._owner.release()
+        async with open_boards(provider=retry) as heir:
+            async with asyncio.timeout(5):
+                while [one.outcome for one in await heir.attempts(generation.id)] != ["refused"]:
+                    await asyncio.sleep(0.01)
+        del acme.answers["submit"]
+        monkeypatch.setattr(store, "own", own)
+        await until(lambda: store.epoch)
+        await until(lambda: former._running._following._taken_up)
+        go_on.set()
+        assert (await ended(former, generation)).phase == "succeeded"
+        attempts = await former.attempts(generation.id)
+    assert [one.outcome for one in attempts] == ["refused", "accepted"]
+
+
 async def test_what_others_write_is_no_reason_to_ask_in_a_hurry(
     acme: Acme, open_boards: Open
 ) -> None:

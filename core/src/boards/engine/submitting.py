@@ -138,6 +138,8 @@ async def _submit(machine: "Machine", flight: "Flight", client: ProviderClient) 
         return await machine.fail(flight, "invalid_input", f"A plugin refused it: {why}")
     if flight.generation.canceling:
         return await machine.canceled(flight, upstream=False)
+    if flight.stale:  # another process drove meanwhile: this may not be the next attempt
+        return Again(0)
     attempt = evolve(attempt, request_digest=sending.digest)
     return await _uninterrupted(machine, _send(machine, flight, client, sending, attempt))
 

@@ -12,7 +12,7 @@ from attrs import evolve
 from boards import Boards, GenerationFailedError
 from boards.adapters import Adapter
 from boards.testing.emulators import media
-from tests.integration.acme import PNG, Acme, Handler, generator
+from tests.integration.acme import PNG, Acme, Handler, drop, generator
 from tests.integration.conftest import Open
 from tests.integration.emulated import emulators, settings
 
@@ -278,6 +278,42 @@ async def test_a_submit_with_a_file_can_be_sent_again_after_a_crash(
     assert len(keys) == 2
     assert len(set(keys)) == 1
     assert acme.counts["upload"] == 1
+
+
+@pytest.mark.parametrize("accept", ["url", "upload"])
+async def test_a_submit_with_a_file_whose_answer_was_lost_is_sent_again_as_it_was(
+    acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch, accept: str
+) -> None:
+    """The storage signs each address anew, or an upload is used once: the key is known again."""
+    execution = {
+        "submit": {
+            "path": "/jobs",
+            "json": {"prompt": "${input.prompt}", "image": "${input.image?|file}"},
+            "capture": {"id": "body.id"},
+            "idempotency": {"header": "Idempotency-Key"},
+        }
+    }
+    provider = uploading(expires=None)
+    provider["files"]["accept"] = [accept]
+    signed: list[str] = []
+
+    async def url(_key: str, *, expires: float = 3600.0) -> str:
+        signed.append(f"{acme.url}/files/a.png?{len(signed)}")
+        return signed[-1]
+
+    submit, sent = acme.submit, list[tuple[str, str]]()
+
+    async def lossy(request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        sent.append((request.headers["Idempotency-Key"], body["image"]))
+        return await (drop(request) if len(sent) < 3 else submit(request))
+
+    acme.answers["submit"] = lossy
+    async with open_boards(provider=provider, execution=execution) as boards:
+        monkeypatch.setattr(boards._running.storage, "url", url)
+        again = await boards.generate("acme/draw", prompt="a", image=PNG)
+        assert again.status == "succeeded"
+    assert (len(sent), len(set(sent)), len(signed) + acme.counts["upload"]) == (3, 1, 1)
 
 
 async def test_a_file_that_cannot_be_made_ready_for_now_does_not_lose_the_submit(

@@ -65,6 +65,8 @@ class FileForms:
         upload: Puts a file at the provider.
         fetcher: Fetches what is given as a URL.
         link: The public address of a file of the storage; as the storage says where it is None.
+        uploaded: Where files were put for the same request before, by reference, and are from now
+            on: another address would make it another request.
     """
 
     def __init__(
@@ -74,7 +76,9 @@ class FileForms:
         upload: Callable[[FilePart], Awaitable[str]],
         fetcher: Fetcher,
         link: Callable[[str], Awaitable[str | None]] | None = None,
+        uploaded: dict[str, str] | None = None,
     ) -> None:
+        self._uploaded = {} if uploaded is None else uploaded
         self._fetcher = fetcher
         self._link = storage.url if link is None else link
         self._client = client
@@ -110,7 +114,7 @@ class FileForms:
             if (url := await self._url(reference)) is not None:
                 return url
             if self._files.upload is not None:
-                return await self._upload(await self._read(reference))
+                return await self._put(reference, await self._read(reference))
             raise self._refused("this provider takes URLs only; give an http(s) URL")
         file = await self._read(reference)
         match form:
@@ -136,7 +140,7 @@ class FileForms:
             if form == "base64" and len(text := _base64(file)) <= self._files.data_uri_max:
                 return text
             if form == "upload":
-                return await self._upload(file)
+                return await self._put(reference, file)
         raise self._refused(
             f"a file of {len(file.content):,} bytes; it takes {', '.join(accept)}"
             f" (data URIs up to {self._files.data_uri_max:,} bytes)"
@@ -148,6 +152,11 @@ class FileForms:
         if reference.startswith(REFERENCE_PREFIX):
             return await self._link(reference[len(REFERENCE_PREFIX) :])
         return None
+
+    async def _put(self, reference: str, file: FilePart) -> str:
+        known = self._uploaded.get(reference)
+        self._uploaded[reference] = url = known or await self._upload(file)
+        return url
 
     async def _read(self, reference: str) -> FilePart:
         return await read_file(self._storage, reference, self._fetcher)

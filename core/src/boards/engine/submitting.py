@@ -107,6 +107,7 @@ async def submit(machine: "Machine", flight: "Flight") -> Again | Done:
 async def _submit(machine: "Machine", flight: "Flight", client: ProviderClient) -> Again | Done:
     """Make the request ready, and send it."""
     attempt = _new_attempt(machine, flight)
+    flight.files = {}
     try:
         with flight.until_canceled():  # files are fetched and uploaded
             await machine.accounts.check(flight.generation)
@@ -250,7 +251,7 @@ async def _prepared(
     upload = machine.uploads.of(client, job.generation.id, partial(stages.upload, job))
     known = chosen.idempotency is not None
     links = machine.uploads.links(machine.storage, client.account, attempt) if known else None
-    forms = FileForms(client, machine.storage, upload, machine.downloader, links)
+    forms = FileForms(client, machine.storage, upload, machine.downloader, links, flight.files)
     scope = {**job.scope, "files": forms}
     rendered = chosen.request.render(scope)
     if await forms.prepare():

@@ -153,3 +153,27 @@ async def test_a_provider_that_does_not_answer_delays_no_cancel(
         go.set()
     assert acme.counts["submit"] == (slow == "poll")
     assert acme.counts["cancel"] == (slow == "poll")
+
+
+async def test_a_provider_that_does_not_answer_delays_no_cancel_past_the_deadline(
+    acme: Acme, open_boards: Open
+) -> None:
+    """The last look at a job that is late hangs, too: the job is stopped all the same."""
+    answer = acme.poll
+
+    async def hanging(request: web.Request) -> web.StreamResponse:
+        while not acme.counts["cancel"]:
+            await asyncio.sleep(0.01)
+        return await answer(request)
+
+    acme.answers["poll"] = hanging
+    acme.polls_needed = 1_000_000
+    async with open_boards(execution={"deadline": {"queue": "50ms", "run": "50ms"}}) as boards:
+        stuck = await boards.submit("draw", prompt="a cat")
+        while not acme.counts["poll"]:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        await boards.cancel(stuck.id)
+        async with asyncio.timeout(10):
+            assert (await boards.wait(stuck.id)).status == "canceled"
+    assert acme.counts["cancel"] == 1

@@ -89,13 +89,13 @@ async def wait(machine: "Machine", flight: "Flight") -> Again | Done:
             return outcome
         flight.inbox.pop(0)
         asked = asked or outcome is None
-    if late:
-        return await _last_look(machine, flight, late)
     if flight.generation.canceling and not flight.cancel_sent:
         if not _cancelable(machine, flight):
             return await machine.canceled(flight, upstream=False)
         await _cancel_upstream(machine, flight)
         flight.polls = 0
+    if late:
+        return await _last_look(machine, flight, late)
     if not asked and listening.begin(machine, flight):
         quiet = time.monotonic() - flight.heard_at
         if flight.compiled.poll is None or quiet < _SAFETY:

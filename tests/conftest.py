@@ -6,6 +6,7 @@ Choose with ``HYPOTHESIS_PROFILE=thorough pytest ...``.
 """
 
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -21,6 +22,15 @@ settings.register_profile(
 )
 settings.register_profile("thorough", max_examples=3000, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(autouse=True)
+def _structlog_is_as_it_was() -> Iterator[None]:
+    """A test that configured structlog leaves nothing of that to the next one."""
+    yield
+    structlog = sys.modules.get("structlog")
+    if structlog is not None and structlog.is_configured():
+        structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -49,7 +49,7 @@ class TestOpenAI(ProviderConformance):
     """boards-openai, all of it, on a server that was made from its own tests."""
 
     provider = "openai"
-    representatives = ("sora-2-pro",)  # a job with a download that takes the key, and no image
+    representatives = ("sora-2",)  # a job with a download that takes the key
 
 
 QUICK = ("generates", "request-as-declared", "failure-reported", "lost-submit", "cancel", "resume")

@@ -1,6 +1,7 @@
 """``boards test`` runs what is named, and tells what fails."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -120,7 +121,7 @@ def test_a_plugin_a_provider_or_a_generator_is_tested_by_its_name(cli: Cli) -> N
     plugin = cli("test", "boards-replicate")
     assert plugin.code == 0, plugin.out
     assert cli("test", "replicate").err.partition(":")[0] == plugin.err.partition(":")[0]
-    assert cli("test", "replicate/flux-schnell").err.startswith("3 fixtures of 1 generator")
+    assert re.match("[0-9]+ fixtures of 1 generator", cli("test", "replicate/flux-schnell").err)
     both = cli("test", "replicate/flux-schnell", "fal/flux-schnell", "--json")
     assert len({one["generator"] for one in json.loads(both.out)}) == 2
 

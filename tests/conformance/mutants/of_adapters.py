@@ -42,7 +42,7 @@ OF_ADAPTERS: Final = (
     _studio("Unstoppable", "deadline", "runs on at the provider"),
     _studio("Waiting", "deadline", "is waiting after", HANGS),
     _easel("Pasting", "output-type", "with a web page for image"),
-    _easel("Downloading", "output-too-large", "more bytes than the host allows"),
+    _easel("Cropping", "output-too-large", "more bytes than the host allows"),
     _easel("Downloading", "output-expired", "The output is empty"),
     _easel("Downloading", "output-redirect", "the credentials followed a redirect"),
     _studio("Talkative", "secrets", "a credential is in the log"),

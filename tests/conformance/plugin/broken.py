@@ -224,6 +224,13 @@ class Downloading(Adapter):
         return found
 
 
+class Cropping(Downloading):
+    """Has room for so much of a picture, and calls it the picture."""
+
+    async def outputs(self, job: Job, told: ReplyValue) -> list[Found]:
+        return [evolve(one, value=one.value[:1000]) for one in await super().outputs(job, told)]
+
+
 class Pasting(Downloading):
     """Keeps what it fetched as a text, which nobody looks into."""
 

@@ -14,6 +14,7 @@ from boards.dsl.parts import Operator, Part, Request, Variants
 from boards.dsl.references import Names, Path, Predicate, Token, split
 from boards.spec import places
 from boards.spec.grammar import (
+    AnyOf,
     BodyKind,
     Listed,
     Mapped,
@@ -60,6 +61,10 @@ class Writer:
                 return self._mapping(value, spot, inner)
             case Listed(kind=inner):
                 return self._list(value, spot, lambda item, at: self.write(inner, item, at))
+            case AnyOf(kind=inner):
+                if isinstance(value, list | tuple):
+                    return self._list(value, spot, lambda item, at: self.write(inner, item, at))
+                return self.write(inner, value, spot)
             case TemplateKind():
                 return self._text(value, spot)
             case BodyKind():

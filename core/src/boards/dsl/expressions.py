@@ -13,6 +13,7 @@ from boards.dsl.layout import Call, Code, Every, Expression, Items, Members, Not
 from boards.dsl.references import Names, Path
 from boards.dsl.references import Token as TokenObject
 from boards.spec.grammar import (
+    AnyOf,
     BodyKind,
     Listed,
     Mapped,
@@ -92,6 +93,9 @@ class Writer:
                 return Members(tuple(written))
             case Listed(kind=inner):
                 return Items(tuple(self.value(inner, one, scope) for one in value))
+            case AnyOf(kind=inner):
+                listed = isinstance(value, list)
+                return self.value(Listed(inner) if listed else inner, value, scope)
             case TemplateKind():
                 return Code(self.text(value, scope))
             case BodyKind():

@@ -152,7 +152,7 @@ class RequestKeys(TypedDict, total=False):
     each: Path
     next: Path
     max_pages: int
-    where: Predicate
+    where: Predicate | Sequence[Predicate]
 
 
 @frozen(eq=False)

@@ -80,18 +80,21 @@ class CompiledReconcile:
         self.each = values(spec.each)
         self.next = first(spec.next) if spec.next is not None else None
         self.max_pages = spec.max_pages
-        self.where = compile_predicate(spec.where)
+        self._tests = [compile_reply_predicate(one) for one in spec.where]
         self.captures = tuple((name, first(path)) for name, path in spec.capture.items())
 
     def matches(self, page: ReplyValue, scope: Mapping[str, Any]) -> list[dict[str, Any]]:
         """What is captured of each element of a page that is, or may be, the job."""
         found = []
         for element in self.each(page):
-            if isinstance(element, dict) and self.where(element, {**scope, "item": element}):
+            if isinstance(element, dict) and self._may_be(element, {**scope, "item": element}):
                 kept = {name: at(element) for name, at in self.captures}
                 if all(value is not ABSENT and value is not None for value in kept.values()):
                     found.append(kept or element)
         return found
+
+    def _may_be(self, element: dict[str, Any], scope: Mapping[str, Any]) -> bool:
+        return any(test(element, scope) for test in self._tests)
 
 
 def _request(spec: RequestSpec | None, headers: Mapping[str, Template]) -> CompiledRequest | None:

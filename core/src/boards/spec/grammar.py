@@ -23,6 +23,7 @@ __all__ = [
     "DURATION",
     "RATE",
     "SIZE",
+    "AnyOf",
     "BodyKind",
     "Choice",
     "DurationKind",
@@ -356,6 +357,26 @@ class Listed:
 
     def write(self, value: tuple[Any, ...]) -> list[Any]:
         return [self.kind.write(item) for item in value]
+
+
+@attrs.frozen
+class AnyOf:
+    """One, or a list of several of which one is enough."""
+
+    kind: Kind
+
+    def read(self, value: Any, place: Place, problems: Problems) -> Any:
+        if isinstance(value, Sequence):
+            if not value:
+                problems.error(place, "expected one at least, not an empty list")
+                return BAD
+            return Listed(self.kind).read(value, place, problems)
+        read = self.kind.read(value, place, problems)
+        return BAD if read is BAD else (read,)
+
+    def write(self, value: tuple[Any, ...]) -> Any:
+        written = [self.kind.write(item) for item in value]
+        return written[0] if len(written) == 1 else written
 
 
 @attrs.frozen

@@ -11,6 +11,7 @@ from boards.artifacts import ARTIFACT_TYPES
 from boards.errors import PROVIDER_ERROR_KINDS
 from boards.spec.grammar import (
     BAD,
+    AnyOf,
     BodyKind,
     Choice,
     DurationKind,
@@ -248,7 +249,9 @@ class Reconcile(RequestSpec):
     each: Path = key(_PATH, doc="the jobs in the reply")
     next: Path | None = key(_PATH, default=None, doc="the address of the next page")
     max_pages: int = key(WholeKind(1), default=10, doc="how many pages are looked at")
-    where: Predicate = key(_PREDICATE, doc="which element is the job; its paths begin there")
+    where: tuple[Predicate, ...] = key(
+        AnyOf(_PREDICATE), doc="which element is the job; its paths begin there"
+    )
     capture: dict[str, Path] = key(
         Mapped(_PATH, _INPUT_NAME), default={}, doc="what is kept of the element, as job.NAME"
     )

@@ -11,6 +11,7 @@ import attrs
 
 from boards.spec.grammar import (
     BAD,
+    AnyOf,
     BodyKind,
     Choice,
     Fields,
@@ -132,6 +133,9 @@ class _Salvage:
             return unknown
         if isinstance(kind, Shape):
             return self._read(kind, Mapping(place), place)
+        if isinstance(kind, AnyOf):
+            item = self._stand_in(kind.kind, place)
+            return BAD if item is BAD else (item,)
         found = _STAND_INS.get(type(kind), BAD)
         if isinstance(found, Template | Path | Predicate):
             return attrs.evolve(found, place=place)
@@ -190,6 +194,13 @@ class _Salvage:
             for item, at in zip(value, value.item_places, strict=True)
         ]
         return tuple(item for item in read if item is not BAD)
+
+    @_read.register
+    def _(self, kind: AnyOf, value: Any, place: Place) -> Any:
+        if isinstance(value, Sequence):
+            return self._read(Listed(kind.kind), value, place)
+        item = self._read(kind.kind, value, place)
+        return BAD if item is BAD else (item,)
 
     @_read.register
     def _(self, kind: SubmitKind, value: Any, place: Place) -> Any:

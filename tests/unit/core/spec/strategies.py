@@ -9,6 +9,7 @@ import attrs
 from hypothesis import strategies as st
 
 from boards.spec.grammar import (
+    AnyOf,
     BodyKind,
     Choice,
     DurationKind,
@@ -243,6 +244,8 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
             return st.dictionaries(values(keys), values(inner), max_size=2)
         case Listed(kind=inner):
             return st.lists(values(inner), max_size=2)
+        case AnyOf(kind=inner):
+            return values(inner) | st.lists(values(inner), min_size=2, max_size=3)
         case Shape(model=model):
             return documents(model)
     raise NotImplementedError(f"nothing draws values of {kind}: add them here")

@@ -173,6 +173,20 @@ extract: {outputs: [{each: "body.images[*]", from: url, mime: type, meta: {w: wi
             2,
             "status is that of a reply",
         ),
+        (
+            [
+                SUBMIT,
+                'reconcile: {path: /x, each: "body[*]", where: [{exists: i}, {eq: [i, "${a.b}"]}]}',
+                EXTRACT,
+            ],
+            2,
+            "unknown root 'a'",
+        ),
+        (
+            [SUBMIT, 'reconcile: {path: /x, each: "body[*]", where: []}', EXTRACT],
+            2,
+            "expected one at least",
+        ),
         # files, which are prepared for the submit alone
         (['let: {a: "${input.image?|url}"}', SUBMIT, EXTRACT], 1, "a file goes with the submit"),
         (['let: {a: "${input.image?}"}', SUBMIT, EXTRACT], 1, "goes with the submit, and with"),

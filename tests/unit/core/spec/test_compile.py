@@ -94,6 +94,25 @@ def test_captures_come_from_anywhere_in_the_reply() -> None:
     assert found == {"id": "j", "at": "/j", "s": 200}
 
 
+def test_a_lost_job_is_known_by_any_of_several_signs() -> None:
+    """Our mark, or else all that was asked for; one that cannot be told is none."""
+    where = (
+        '[{contains: [hook, "${run.id}"]}, {eq: [prompt, "${input.p}"], not: {exists: hook}}, '
+        '{eq: [n, "${input.n|int}"]}]'
+    )
+    reconcile = f"{{path: /x, each: 'body[*]', where: {where}, capture: {{id: id}}}}"
+    one = compiled(f"submit: {{path: /x}}\nreconcile: {reconcile}\n{EXTRACT}")
+    listed = [
+        {"id": 1, "hook": "https://h/me"},
+        {"id": 2, "hook": "https://h/other", "prompt": "p"},
+        {"id": 3, "prompt": "p"},
+        {"id": 4, "n": "no number"},
+    ]
+    scope = {"run": {"id": "me"}, "input": {"p": "p", "n": "no number"}}
+    assert one.reconcile is not None
+    assert [found["id"] for found in one.reconcile.matches(reply(listed), scope)] == [1, 3]
+
+
 def test_what_is_enough_to_ask_for_a_job() -> None:
     """What poll and result cannot do without; ``?`` tokens and other roots do not count."""
     one = compiled(

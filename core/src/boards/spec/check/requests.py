@@ -157,7 +157,8 @@ def check_reconcile(reconcile: Reconcile | None, context: Context) -> None:
         return
     check_request(reconcile, context)
     check_paths(context.problems, RESPONSE, reconcile.each, reconcile.next)
-    check_reply_predicate(reconcile.where, context.with_roots("item"), roots=None)
+    for one in reconcile.where:
+        check_reply_predicate(one, context.with_roots("item"), roots=None)
 
 
 def check_websocket(websocket: WebSocket | None, run: Execution, context: Context) -> None:

@@ -8,6 +8,7 @@ import attrs
 
 from boards.spec.check.rules import AtLeastOne, AtMostOne, Needs, Rule, rules_of
 from boards.spec.grammar import (
+    AnyOf,
     BodyKind,
     Fields,
     Kind,
@@ -120,6 +121,11 @@ class _Language:
     @of.register
     def _(self, kind: Listed) -> Json:
         return {"type": "array", "items": self.of(kind.kind)}
+
+    @of.register
+    def _(self, kind: AnyOf) -> Json:
+        one = self.of(kind.kind)
+        return {"anyOf": [one, {"type": "array", "minItems": 1, "items": one}]}
 
     @of.register
     def _(self, kind: Fields) -> Json:

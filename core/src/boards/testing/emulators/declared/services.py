@@ -106,7 +106,7 @@ def _element(how: Reconcile, task: Task) -> Any:
     for name, path in how.capture.items():
         value = task.captured.get(name, next(iter(task.captured.values()), task.run["uuid"]))
         element = put(element, path.steps, value)
-    for condition in _asserted(how.where):
+    for condition in (each for one in how.where for each in _asserted(one)):
         element = _echoed(condition, element, task)
     return element
 

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from boards import Boards, Generation
 from boards.testing.emulators import media
 from boards.testing.emulators.fal import FalEmulator
 from boards.testing.emulators.replicate import ReplicateEmulator
-from tests.integration.emulated import emulators, settings
+from tests.integration.emulated import FAST, emulators, settings
 
 SHARED: dict[str, dict[str, Any]] = {
     "flux-dev": {"prompt": "a cat", "aspect_ratio": "16:9", "num_outputs": 2, "seed": 3},
@@ -98,6 +99,27 @@ async def test_a_shared_name_takes_the_same_input_at_both_providers(
         )
     assert len(first.artifacts) == len(second.artifacts)
     assert {one.type for one in first.artifacts} == {one.type for one in second.artifacts}
+
+
+async def test_a_lost_prediction_without_a_file_is_found_without_a_webhook(tmp_path: Path) -> None:
+    """By its whole input; each of them is paid for once."""
+    with emulators(evolve(FAST, lose_replies_every=1)) as (replicate, fal):
+        async with Boards(home=tmp_path, **settings(replicate, fal)) as boards:
+            given = {
+                entry.id: least_input(boards.registry.spec(entry.id).io.input_schema)
+                for entry in boards.generators()
+                if entry.provider == "replicate"
+            }
+            filed = [name for name, one in given.items() if any(map(_is_file, one.values()))]
+            plain = sorted(given.keys() - filed)
+            made = await asyncio.gather(*(boards.generate(one, input=given[one]) for one in plain))
+    assert len(plain) == 16
+    assert [one.status for one in made] == ["succeeded"] * len(plain)
+    assert replicate.stats["jobs"] == len(plain)
+
+
+def _is_file(value: Any) -> bool:
+    return isinstance(value, bytes)
 
 
 @pytest.mark.parametrize("provider", ["replicate", "fal"])

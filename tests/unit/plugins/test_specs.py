@@ -10,7 +10,7 @@ from boards.artifacts import ARTIFACT_TYPES
 from boards.spec.check import check_generator, check_provider
 from boards.spec.compile import CompiledGenerator
 from boards.spec.inputs import InputSchema
-from boards.spec.model import GeneratorSpec, ProviderSpec
+from boards.spec.model import Fixture, GeneratorSpec, ProviderSpec
 from boards.spec.places import Problems
 from boards.spec.reader import read_text
 
@@ -174,12 +174,21 @@ def test_a_gateways_word_about_a_submit_to_fal_is_none(status: int) -> None:
     assert (submitted.declared, ended.declared, ended.kind) == (False, True, "provider")
 
 
-def found(provider: str, name: str, job: dict[str, Any], **given: Any) -> bool:
+def found(
+    provider: str,
+    name: str,
+    job: dict[str, Any],
+    /,
+    *,
+    webhook_url: str | None = None,
+    **given: Any,
+) -> bool:
     """Whether a listed job is taken for the one whose submit was lost."""
     compiled = CompiledGenerator(of(provider)[name], provider, PROVIDERS[provider])
     assert compiled.reconcile is not None
-    complete = compiled.inputs.complete({"prompt": "it moves", **given})
-    scope = compiled.with_lets({"input": complete, "config": {}, "run": {"id": "gen-1"}})
+    complete = compiled.inputs.complete(given)
+    run = {"id": "gen-1"} if webhook_url is None else {"id": "gen-1", "webhook_url": webhook_url}
+    scope = compiled.with_lets({"input": complete, "config": {}, "run": run})
     listed = "results" if provider == "replicate" else "data"
     page = {"status": 200, "header": {}, "body": {listed: [{"id": "j1", **job}]}}
     return bool(compiled.reconcile.matches(page, scope))
@@ -187,26 +196,73 @@ def found(provider: str, name: str, job: dict[str, Any], **given: Any) -> bool:
 
 KLING = {"prompt": "it moves", "duration": 5, "aspect_ratio": "16:9"}
 PLAYED = {"model": "kwaivgi/kling-v2.1-master", "input": KLING}
+OURS = "https://host.example/hook/gen-1/t"
+OTHERS = "https://host.example/hook/gen-2/t"
+IMAGE = "https://example.com/a.png"
 
 
 @pytest.mark.parametrize(
     ("job", "given", "is_it"),
     [
         (PLAYED, {}, True),
-        ({**PLAYED, "webhook": "https://host.example/hook/gen-1/t"}, {}, True),
-        ({**PLAYED, "webhook": "https://host.example/hook/gen-2/t"}, {}, False),
+        ({**PLAYED, "webhook": None}, {}, True),
+        (PLAYED, {"webhook_url": OURS}, False),
+        ({**PLAYED, "webhook": OURS}, {"webhook_url": OURS}, True),
+        ({**PLAYED, "webhook": OURS}, {}, True),
+        ({**PLAYED, "webhook": OTHERS}, {}, False),
+        ({**PLAYED, "webhook": OTHERS}, {"webhook_url": OURS}, False),
+        (
+            {
+                **PLAYED,
+                "input": {**KLING, "start_image": "https://files.example/b"},
+                "webhook": OURS,
+            },
+            {"webhook_url": OURS, "image": IMAGE},
+            True,
+        ),
         ({**PLAYED, "model": "kwaivgi/kling-v2.1"}, {}, False),
         (PLAYED, {"duration": 10}, False),
         (PLAYED, {"negative_prompt": "blur"}, False),
-        (PLAYED, {"image": "https://example.com/a.png"}, False),
-        ({**PLAYED, "input": {**KLING, "start_image": "https://example.com/b.png"}}, {}, False),
+        (PLAYED, {"image": IMAGE}, False),
+        ({**PLAYED, "input": {**KLING, "start_image": IMAGE}}, {"image": IMAGE}, False),
+        ({**PLAYED, "input": {**KLING, "start_image": IMAGE}}, {}, False),
     ],
 )
 def test_a_lost_video_is_found_by_its_whole_input(
     job: dict[str, Any], given: dict[str, Any], is_it: bool
 ) -> None:
-    """One prompt is asked for with many images, lengths and by many hosts of one account."""
-    assert found("replicate", "kling-v2.1-master", job, **given) is is_it
+    """One prompt is asked for with many images, lengths and by many hosts of one account.
+
+    Where our host has a public address, our job carries it, and none without it is ours.
+    """
+    assert found("replicate", "kling-v2.1-master", job, prompt="it moves", **given) is is_it
+
+
+ASKED = [
+    pytest.param(spec, test, id=f"{spec.name}: {test.name}")
+    for spec in of("replicate").values()
+    for test in spec.tests
+    if spec.name != "sdxl-training" and test.exchanges[0].expect.get("json")
+]
+"""Fixtures that say what is sent."""
+
+
+@pytest.mark.parametrize(("spec", "test"), ASKED)
+def test_what_is_sent_to_replicate_is_what_a_lost_prediction_is_known_by(
+    spec: GeneratorSpec, test: Fixture
+) -> None:
+    """Of each generator, unless a file goes with it: then it is known by its webhook alone."""
+    model = spec.docs.removeprefix("https://replicate.com/").removesuffix("/api")
+    listed = {"model": model, "version": "hidden", **test.exchanges[0].expect["json"]}
+    files = InputSchema(spec.io.input_schema).files
+    with_file = any(one.name in test.input for one in files)
+    assert found("replicate", spec.name, listed, **test.input) is not with_file
+    assert found("replicate", spec.name, {**listed, "webhook": OURS}, **test.input)
+    assert not found("replicate", spec.name, {**listed, "webhook": OTHERS}, **test.input)
+    other = {**listed, "input": {**listed["input"], "seed": 123456789}}
+    assert not found("replicate", spec.name, other, **test.input)
+    elsewhere = {**listed, "model": "acme/other", "version": "0" * 64}
+    assert not found("replicate", spec.name, elsewhere, **test.input)
 
 
 SORA = {
@@ -239,7 +295,7 @@ def test_a_lost_video_of_openai_is_found_by_all_that_its_list_tells(
     name: str, job: dict[str, Any], given: dict[str, Any], is_it: bool
 ) -> None:
     """Of what it does not tell, an image, nothing is guessed."""
-    assert found("openai", name, job, **given) is is_it
+    assert found("openai", name, job, prompt="it moves", **given) is is_it
 
 
 @each_provider

@@ -80,6 +80,31 @@ async def test_a_job_is_found_once_however_many_look(
     assert {one.provider_job_id for one in ended} == {"job-1", None}
 
 
+async def test_a_job_whose_answer_is_still_to_come_is_not_taken(
+    acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two equal requests one never arrived: the job in the list is the other one's."""
+    monkeypatch.setattr("boards.engine.recovering._SOON", (0.05,))
+    submit, answered = acme.submit, asyncio.Event()
+
+    async def slow(request: web.Request) -> web.StreamResponse:
+        if acme.jobs:
+            return await drop(request)
+        reply = await submit(request)
+        await answered.wait()
+        return reply
+
+    acme.answers["submit"] = slow
+    async with open_boards(provider={"reconcile": RECONCILE}) as boards:
+        first = await boards.submit("draw", prompt="a cat")
+        while not acme.jobs:
+            await asyncio.sleep(0.01)
+        lost = await boards.submit("draw", prompt="a cat")
+        assert (await boards.wait(lost.id)).phase == "unknown"
+        answered.set()
+        assert (await boards.wait(first.id)).provider_job_id == "job-1"
+
+
 async def test_what_a_person_found_meanwhile_stays(
     acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,6 +63,7 @@ class Flight:
         late_at: When it was first seen that its deadline has passed; monotonic seconds.
         answer: The submit's attempt and reply, accepted and maybe not committed yet.
         refused: The attempt that was surely not accepted, and is maybe not committed as such yet.
+        sent: Its submit was sent, and is not taken for lost.
         files: Where the files of its submit were uploaded, to be sent again as it was.
         stale: The store may know more than this: it is read again first.
     """
@@ -89,6 +90,7 @@ class Flight:
     late_at: float = 0.0
     answer: "tuple[Attempt, ReplyValue] | None" = field(default=None, repr=False)
     refused: Attempt | None = field(default=None, repr=False)
+    sent: bool = False
     files: dict[str, str] = field(factory=dict, repr=False)
     stale: bool = False
     _waiting: "asyncio.Task[Any] | None" = field(default=None, repr=False)

@@ -41,7 +41,7 @@ async def lost(machine: "Machine", flight: "Flight", attempt: Attempt, reason: s
 
     Where it cannot be found, the generation is ``unknown``: a live state, shown, never repeated.
     """
-    flight.attempt = attempt
+    flight.attempt, flight.sent = attempt, False
     if (told := await called(machine, attempt)) is not None:
         return await committed(machine, flight, told, None, resolved("webhook", told))
     jobs = await _unclaimed(machine, flight)
@@ -142,12 +142,27 @@ def known(attempt: Attempt) -> bool:
     return attempt.outcome == "accepted" and attempt.job is not None
 
 
+def _alike(machine: "Machine", flight: "Flight") -> bool:
+    """Whether the answer to an equal request is still to come: its job cannot be told from ours."""
+    own = flight.attempt
+    return any(
+        one.sent
+        and one.generation.phase == "submitting"
+        and own is not None
+        and one.attempt is not None
+        and one.attempt.request_digest == own.request_digest
+        for one in machine.flights.values()
+    )
+
+
 async def _unclaimed(machine: "Machine", flight: "Flight") -> list[dict[str, Any]] | None:
     """Jobs at the provider that may be this generation's and belong to no other.
 
     None where there is no way to look. Only exactly one counts: none proves nothing.
     """
     provider = flight.generation.provider
+    if _alike(machine, flight):
+        return []  # a job that is listed may be that one's
     try:
         jobs = await machine.stages(provider).reconcile(machine.job(flight))
     except (ProviderError, UnavailableError, RenderError, *TRANSPORT_ERRORS) as error:

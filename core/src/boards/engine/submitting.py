@@ -324,6 +324,7 @@ async def _answer(
 ) -> Again | Done:
     """Send a submit whose intent is committed, and commit what comes of it."""
     chosen = sending.chosen
+    flight.sent = True
     try:
         reply = await _asked(machine, flight, sending)
     except UnsentError as error:

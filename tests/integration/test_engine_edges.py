@@ -440,6 +440,7 @@ async def test_an_adapter_whose_reconcile_raises_leaves_the_generation_unknown(
     acme: Acme, open_boards: Open, odd: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing can be looked up: that is no reason to stay in between forever."""
+    monkeypatch.setattr("boards.engine.recovering._SOON", (0.01,))
     monkeypatch.setattr(Odd, "stage", "reconcile")
     acme.answers["submit"] = drop
     async with open_boards(provider=odd) as boards:

@@ -445,9 +445,15 @@ class Locked(Adapter):
 
 @pytest.mark.parametrize("lost", [True, False], ids=["a look-up", "a poll"])
 async def test_an_adapter_that_cannot_be_used_and_says_with_what(
-    acme: Acme, open_boards: Open, sinks: Sinks, tmp_path: Path, lost: bool
+    acme: Acme,
+    open_boards: Open,
+    sinks: Sinks,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    lost: bool,
 ) -> None:
     """What holds a generation up is told to who waits, and in the log: where it came from, too."""
+    monkeypatch.setattr("boards.engine.recovering._SOON", (0.01,))
     provider = {**PROVIDER, "adapter": f"{__name__}:Locked"}
     if lost:
         acme.answers["submit"] = drop

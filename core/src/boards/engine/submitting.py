@@ -6,39 +6,31 @@ submit is never repeated unknowingly; the job id is committed before anything el
 """
 
 import asyncio
-import hashlib
-import json
 import time
-import uuid
-from collections.abc import Coroutine, Mapping
-from functools import partial
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import evolve, frozen
+from attrs import evolve
 
-from boards.adapters import Job
 from boards.adapters import reply as reply_value
 from boards.engine import listening, waiting
 from boards.engine.accepting import accepted_as, answered, committed
 from boards.engine.fallback import elsewhere, refused
-from boards.engine.files import FileForms
 from boards.engine.flight import CancelWishedError
 from boards.engine.limits import Ticket
 from boards.engine.orphans import resolved
+from boards.engine.preparing import Sending, new_attempt, prepared
 from boards.engine.recovering import called, lost
 from boards.engine.rest import TRANSPORT_ERRORS, ProviderClient, known_refusal
 from boards.engine.transport import LostReplyError, UnsentError, shown_url
-from boards.engine.webhooks import token_hash
 from boards.errors import BoardsError, BudgetError, ProviderError, UnavailableError
 from boards.events import Happening
 from boards.generations import Attempt, Outcome
 from boards.logs import Logger, traceback_of
 from boards.runner import Again, Done
-from boards.spec.compile import CompiledSubmit
 from boards.spec.model import Retry
-from boards.spec.paths import ABSENT
 from boards.spec.replies import Refusal, ReplyValue
-from boards.spec.requests import FilePart, Rendered
+from boards.spec.requests import Rendered
 from boards.spec.tokens import RenderError
 
 if TYPE_CHECKING:
@@ -54,30 +46,6 @@ _ELSEWHERE: Final = frozenset({301, 307, 308})
 """Redirects that say: send it there. After 302 and 303 a POST may have been accepted."""
 _UNHEARD: Final = frozenset({"rate_limited", "transient", "timeout", "auth", "quota"})
 """Error kinds of answers that were given before anybody looked at the idempotency key."""
-
-
-@frozen
-class _Sending:
-    """A submit on its way.
-
-    Attributes:
-        job: What the stages are told.
-        chosen: The variant; None where the provider's adapter submits.
-        rendered: Its request; None likewise.
-        account: Where it goes, and as whom: a key is known again only there.
-        replayed: It was sent before, with the same key, and may have been accepted then.
-    """
-
-    job: Job
-    chosen: CompiledSubmit | None
-    rendered: Rendered | None
-    account: str
-    replayed: bool = False
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of what would be sent, and to which account."""
-        return _digest(self.job.input if self.rendered is None else self.rendered, self.account)
 
 
 async def submit(machine: "Machine", flight: "Flight") -> Again | Done:
@@ -106,12 +74,12 @@ async def submit(machine: "Machine", flight: "Flight") -> Again | Done:
 
 async def _submit(machine: "Machine", flight: "Flight", client: ProviderClient) -> Again | Done:
     """Make the request ready, and send it."""
-    attempt = _new_attempt(machine, flight)
+    attempt = new_attempt(machine, flight)
     flight.files = {}
     try:
         with flight.until_canceled():  # files are fetched and uploaded
             await machine.accounts.check(flight.generation)
-            sending = await _prepared(machine, flight, client, attempt)
+            sending = await prepared(machine, flight, client, attempt)
         if sending.rendered is not None:
             client.check(sending.rendered)  # credentials and trust, before a commit
         if flight.compiled.websocket is not None:
@@ -189,7 +157,7 @@ async def recover(machine: "Machine", flight: "Flight") -> Again | Done:
     try:
         chosen = flight.compiled.choose_submit(machine.job(flight).scope)
         recognised = chosen is not None and chosen.idempotency is not None
-        sending = await _prepared(machine, flight, client, attempt)
+        sending = await prepared(machine, flight, client, attempt)
     except RenderError:
         return await lost(machine, flight, attempt, reason)
     except (ProviderError, *TRANSPORT_ERRORS) as error:
@@ -219,73 +187,6 @@ def _last(flight: "Flight") -> Attempt | None:
     return refusal if refusal.number == attempt.number else attempt
 
 
-def _new_attempt(machine: "Machine", flight: "Flight") -> Attempt:
-    number = flight.attempt.number + 1 if flight.attempt is not None else 1
-    own = str(uuid.uuid4())
-    addresses = machine.addresses if flight.compiled.run.webhook is not None else None
-    return Attempt(
-        generation_id=flight.generation.id,
-        number=number,
-        uuid=own,
-        idempotency_key=f"{flight.generation.id}-{number}",
-        request_digest="",
-        epoch=machine.store.epoch,
-        intent_at=time.time(),
-        token_hash=None if addresses is None else token_hash(addresses.token(own)),
-    )
-
-
-async def _prepared(
-    machine: "Machine", flight: "Flight", client: ProviderClient, attempt: Attempt
-) -> _Sending:
-    """The request of the variant that fits, its files ready."""
-    before, flight.attempt = flight.attempt, attempt
-    try:
-        job = machine.job(flight)
-    finally:
-        flight.attempt = before
-    chosen = flight.compiled.choose_submit(job.scope)
-    if chosen is None:
-        return _Sending(job, None, None, client.account)
-    stages = machine.stages(flight.generation.provider)
-    upload = machine.uploads.of(client, job.generation.id, partial(stages.upload, job))
-    known = chosen.idempotency is not None
-    links = machine.uploads.links(machine.storage, client.account, attempt) if known else None
-    forms = FileForms(client, machine.storage, upload, machine.downloader, links, flight.files)
-    scope = {**job.scope, "files": forms}
-    rendered = chosen.request.render(scope)
-    if await forms.prepare():
-        rendered = chosen.request.render(scope)
-    if chosen.idempotency is not None and chosen.idempotency.header is not None:
-        headers = {**rendered.headers, chosen.idempotency.header: attempt.idempotency_key}
-        rendered = evolve(rendered, headers=headers)
-    return _Sending(job, chosen, await stages.prepare(job, rendered), client.account)
-
-
-def _digest(sent: Rendered | Mapping[str, Any], account: str) -> str:
-    def plain(value: Any) -> Any:
-        if value is ABSENT:
-            return None
-        if isinstance(value, FilePart):
-            return hashlib.sha256(value.content).hexdigest()
-        return str(value)
-
-    told: Any = sent
-    if isinstance(sent, Rendered):
-        told = [
-            sent.method,
-            sent.base,
-            sent.url,
-            sent.query,
-            plain(sent.json) if sent.json is ABSENT else sent.json,
-            sent.form,
-            sent.multipart,
-            sent.body,
-        ]
-    text = json.dumps([account, told], sort_keys=True, default=plain)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 async def _uninterrupted(
     machine: "Machine", step: Coroutine[Any, Any, Again | Done]
 ) -> Again | Done:
@@ -300,7 +201,7 @@ async def _send(
     machine: "Machine",
     flight: "Flight",
     client: ProviderClient,
-    sending: _Sending,
+    sending: Sending,
     attempt: Attempt,
 ) -> Again | Done:
     """Commit the intent and reserve its price, then send."""
@@ -319,7 +220,7 @@ async def _answer(
     machine: "Machine",
     flight: "Flight",
     client: ProviderClient,
-    sending: _Sending,
+    sending: Sending,
     attempt: Attempt,
 ) -> Again | Done:
     """Send a submit whose intent is committed, and commit what comes of it."""
@@ -376,7 +277,7 @@ async def _answer(
     return await _accepted(machine, flight, client, sending, attempt, reply)
 
 
-async def _asked(machine: "Machine", flight: "Flight", sending: _Sending) -> ReplyValue:
+async def _asked(machine: "Machine", flight: "Flight", sending: Sending) -> ReplyValue:
     """The answer to a submit, by whatever way it goes."""
     if flight.compiled.websocket is not None and sending.rendered is not None:
         return await listening.submit(machine, flight, sending.job, sending.rendered)
@@ -388,7 +289,7 @@ async def _maybe_lost(
     machine: "Machine",
     flight: "Flight",
     client: ProviderClient,
-    sending: _Sending,
+    sending: Sending,
     attempt: Attempt,
     reason: str,
     *,
@@ -429,7 +330,7 @@ async def _refused(
     machine: "Machine",
     flight: "Flight",
     client: ProviderClient,
-    sending: _Sending,
+    sending: Sending,
     attempt: Attempt,
     reply: ReplyValue,
     refusal: Refusal,
@@ -521,7 +422,7 @@ async def _accepted(
     machine: "Machine",
     flight: "Flight",
     client: ProviderClient,
-    sending: _Sending,
+    sending: Sending,
     attempt: Attempt,
     reply: ReplyValue,
 ) -> Again | Done:
@@ -552,7 +453,7 @@ async def _redirected(
     machine: "Machine",
     flight: "Flight",
     client: ProviderClient,
-    sending: _Sending,
+    sending: Sending,
     attempt: Attempt,
     reply: ReplyValue,
 ) -> Again | Done:

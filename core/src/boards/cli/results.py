@@ -181,8 +181,8 @@ def _headline(generation: Generation, out: Output) -> str:
 
 
 def cost(generation: Generation) -> str:
-    """What a generation costs, for people; ``~`` before an estimate, nothing where it is free."""
+    """What a generation costs, for people; ``~`` before an estimate, and none that was released."""
     price = generation.cost
-    if price is None or (price.estimated and generation.usd == 0):
+    if price is None or generation.usd != price.usd:
         return ""
     return f"{'~' if price.estimated else ''}${price.usd:.6f}".rstrip("0").rstrip(".")

@@ -102,6 +102,7 @@ def test_a_cost_for_people(generation: Generation) -> None:
     assert [cost(one) for one in priced] == ["", "~$0.025", "$0.00005"]
     refused = [evolve(one, error=Failure("moderated", "no")) for one in priced]
     assert [cost(one) for one in refused] == ["", "", "$0.00005"]
+    assert cost(evolve(generation, cost=Cost(0.0, "image"))) == "~$0"
     lost = evolve(priced[1], error=Failure("provider", "lost", maybe_charged=True))
     assert cost(lost) == "~$0.025"
 

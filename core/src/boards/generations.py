@@ -222,7 +222,7 @@ class Generation:
         outputs: What the provider announced, while it is fetched.
         artifacts: The result, in the provider's order.
         cost: Estimated or actual; an estimate stays what it was where nothing was charged, see
-            :attr:`usd`.
+            ``usd``.
         error: Why it failed.
         priority: Lower first.
         dedupe_key: Unique per owner, if given.

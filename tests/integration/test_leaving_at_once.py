@@ -342,7 +342,7 @@ async def run_started(boards: Boards, slow: Slow) -> str:
     """A run that is under way."""
     run = await boards.start_run(two_steps())
     async with asyncio.timeout(20):
-        while not await boards.list(phases=["waiting"]):
+        while len(await boards.list()) < 2 or not await boards.list(phases=["waiting"]):
             await asyncio.sleep(0.01)
     return run.id
 

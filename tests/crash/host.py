@@ -113,7 +113,7 @@ def account(plan: Plan, mode: str) -> str:
 def _provider(plan: Plan, mode: str) -> dict[str, Any]:
     spec: dict[str, Any] = {
         **provider_document(f"{plan.provider}/{account(plan, mode)}"),
-        "retry": {"max": 5, "base": "10ms", "cap": "50ms"},
+        "retry": {"max": 100, "base": "10ms", "cap": "50ms"},
         "limits": {"concurrency": plan.slots},
     }
     where = {

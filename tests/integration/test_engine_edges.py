@@ -42,7 +42,7 @@ KEYED: dict[str, Any] = {
 }
 
 
-async def until(true: Callable[[], Any], seconds: float = 5.0) -> None:
+async def until(true: Callable[[], Any], seconds: float = 15.0) -> None:
     """Wait until something holds."""
     async with asyncio.timeout(seconds):
         while not true():
@@ -57,7 +57,7 @@ async def phase(boards: Boards, generation: Generation, wanted: str) -> Generati
     return now
 
 
-async def ended(boards: Boards, generation: Generation, seconds: float = 5.0) -> Generation:
+async def ended(boards: Boards, generation: Generation, seconds: float = 15.0) -> Generation:
     """The generation at its end, which comes soon."""
     async with asyncio.timeout(seconds):
         return await boards.wait(generation.id)
@@ -221,7 +221,7 @@ async def test_what_waits_out_a_pause_is_canceled_at_once(acme: Acme, open_board
             if event.type == "retrying":
                 break
         await boards.cancel(generation.id)
-        assert (await ended(boards, generation, 2)).status == "canceled"
+        assert (await ended(boards, generation, 10)).status == "canceled"
 
 
 async def test_a_provider_that_asks_to_wait_no_time_is_not_asked_in_a_hurry(
@@ -630,8 +630,8 @@ async def test_a_stream_that_never_pauses_keeps_no_job_from_its_end(
         await until(lambda: acme.counts["events"])
         await asyncio.sleep(0.2)
         await boards.cancel(generation.id)
-        await until(lambda: acme.counts["cancel"], 0.5)
-        assert (await ended(boards, generation, 4)).final
+        await until(lambda: acme.counts["cancel"])
+        assert (await ended(boards, generation, 20)).final
 
 
 # Decisions and ends
@@ -777,7 +777,7 @@ async def test_who_waits_and_who_watches_is_told_that_boards_closes(
         waiter = asyncio.create_task(boards.wait(generation.id))
         watcher = asyncio.create_task(watch(boards, generation.id))
         await asyncio.sleep(0.05)
-    _done, pending = await asyncio.wait([waiter, watcher], timeout=2)
+    _done, pending = await asyncio.wait([waiter, watcher], timeout=10)
     assert not pending
     for task in (waiter, watcher):
         assert not task.cancelled()

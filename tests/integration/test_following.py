@@ -194,7 +194,8 @@ async def test_what_is_driven_here_is_not_read_whenever_others_write(
         some = [await worker.submit("draw", prompt="a cat") for _ in range(20)]
         waits = [asyncio.create_task(worker.wait(one.id)) for one in some]
         flights = worker._running.machine.flights
-        await until(lambda: all(flight.ticket for flight in flights.values()))
+        await until(lambda: len([one for one in flights.values() if one.ticket]) == len(some))
+        await until(lambda: len(worker._running._observers.asking(())) == len(some))
         store, reads = worker._running.store, 0
         get = store.get
 

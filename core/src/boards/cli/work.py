@@ -1,12 +1,14 @@
 """``boards work``: drive what others submit."""
 
 import asyncio
+import contextlib
 import shlex
-import signal
 from collections import Counter
 from typing import Final
 
-from boards.cli.interrupts import Interrupts
+import click
+
+from boards.cli.interrupts import in_order
 from boards.cli.session import Session, command
 
 __all__ = ["work"]
@@ -27,21 +29,8 @@ def work(session: Session) -> None:
 
 
 async def _work(session: Session) -> None:
-    # Before it opens: from then on it submits. And until it has closed.
-    with Interrupts() as interrupts:
-        working = asyncio.create_task(_drive(session))
-        while not working.done():
-            signaled = asyncio.create_task(interrupts.next())
-            await asyncio.wait((working, signaled), return_when=asyncio.FIRST_COMPLETED)
-            if signaled.done():
-                name = signal.Signals(signaled.result()).name
-                session.out.note(
-                    f"{name}: leaving; what is unfinished goes on when Boards runs again."
-                )
-                working.cancel()
-            signaled.cancel()
-    if not working.cancelled():
-        working.result()
+    with contextlib.suppress(click.exceptions.Exit):  # to be told to leave is how it ends
+        await in_order(session, _drive(session))
 
 
 async def _drive(session: Session) -> None:

@@ -1,6 +1,7 @@
 """The command line in this process: arguments in, exit code and both streams out."""
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,11 @@ def cli(
         return Ran(code, out, err)
 
     return run
+
+
+@pytest.fixture
+def harmless_signals() -> Iterator[None]:
+    """A signal that nobody takes does not end the tests."""
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    yield
+    signal.signal(signal.SIGTERM, before)

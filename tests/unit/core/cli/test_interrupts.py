@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -48,12 +48,7 @@ async def command(slow: Slow) -> int:
     return 7
 
 
-@pytest.fixture(autouse=True)
-def _harmless() -> Iterator[None]:
-    """A signal that nobody takes does not end the tests."""
-    before = signal.signal(signal.SIGTERM, lambda *_: None)
-    yield
-    signal.signal(signal.SIGTERM, before)
+pytestmark = pytest.mark.usefixtures("harmless_signals")
 
 
 async def test_a_signal_while_it_opens_closes_it() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -13,6 +13,8 @@ from boards.cli import work
 
 class Slow:
     """A session whose Boards opens or closes for ever; what is noted, and what is done."""
+
+    closing = leaving = False
 
     def __init__(self, *, opens: bool) -> None:
         self.opens = opens
@@ -47,12 +49,7 @@ async def until(true: Callable[[], Any]) -> None:
             await asyncio.sleep(0.01)
 
 
-@pytest.fixture(autouse=True)
-def _harmless() -> Iterator[None]:
-    """A signal that nobody takes does not end the tests."""
-    before = signal.signal(signal.SIGTERM, lambda *_: None)
-    yield
-    signal.signal(signal.SIGTERM, before)
+pytestmark = pytest.mark.usefixtures("harmless_signals")
 
 
 async def test_a_signal_while_it_opens_closes_it() -> None:

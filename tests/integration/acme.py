@@ -84,6 +84,11 @@ class Acme:
         self.jobs[str(job["id"])] = {**job, "input": await request.json()}
         return web.json_response(job, status=201)
 
+    async def lost(self, request: web.Request) -> web.StreamResponse:
+        """A submit that arrives, and whose answer does not."""
+        await self.submit(request)
+        return await drop(request)
+
     async def poll(self, request: web.Request) -> web.StreamResponse:
         job = self.jobs.get(request.match_info["id"])
         if job is None:

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from boards.errors import GenerationFailedError, PluginError, UnavailableError, WebhookError
 from tests.integration import adapters
-from tests.integration.acme import Acme, drop
+from tests.integration.acme import Acme
 from tests.integration.conftest import Open
 from tests.integration.test_webhooks import SLOW, token_of
 
@@ -111,13 +111,7 @@ async def test_a_provider_tells_by_its_adapter_whether_it_can_be_used(open_board
 
 async def test_lost_jobs_are_found_in_python(acme: Acme, open_boards: Open) -> None:
     """It returns what is captured of each job that may be it."""
-    submit = acme.submit
-
-    async def lose(request: web.Request) -> web.StreamResponse:
-        await submit(request)
-        return await drop(request)
-
-    acme.answers["submit"] = lose
+    acme.answers["submit"] = acme.lost
     async with open_boards(provider={"adapter": f"{AT}:Finding"}) as boards:
         assert (await boards.generate("draw", prompt="a cat")).provider_job_id == "job-1"
 

@@ -22,13 +22,7 @@ RECONCILE: dict[str, Any] = {
 @pytest.fixture
 def lossy(acme: Acme) -> Acme:
     """Acme begins each job and loses its answer."""
-    submit = acme.submit
-
-    async def lose(request: web.Request) -> web.StreamResponse:
-        await submit(request)
-        return await drop(request)
-
-    acme.answers["submit"] = lose
+    acme.answers["submit"] = acme.lost
     return acme
 
 

@@ -153,13 +153,7 @@ async def test_a_late_call_resolves_a_generation_whose_submit_was_lost(
     acme: Acme, open_boards: Open
 ) -> None:
     """The reply to the submit never came; the call proves that the job runs."""
-    submit = acme.submit
-
-    async def lost(request: Any) -> Any:
-        await submit(request)
-        return await drop(request)
-
-    acme.answers["submit"] = lost
+    acme.answers["submit"] = acme.lost
     async with open_boards(
         provider={"webhook": WEBHOOK}, execution=SLOW, webhook_url=PUBLIC
     ) as boards:
@@ -178,13 +172,7 @@ async def test_a_call_is_acted_on_though_its_handler_was_canceled(
     acme: Acme, open_boards: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The provider hung up just when what it proved was being committed, and never calls again."""
-    submit = acme.submit
-
-    async def lost(request: Any) -> Any:
-        await submit(request)
-        return await drop(request)
-
-    acme.answers["submit"] = lost
+    acme.answers["submit"] = acme.lost
     async with open_boards(
         provider={"webhook": WEBHOOK}, execution=SLOW, webhook_url=PUBLIC
     ) as boards:
@@ -400,13 +388,7 @@ async def test_a_job_that_was_given_up_is_stopped_when_it_is_heard_of(
     acme: Acme, open_boards: Open, how: str
 ) -> None:
     """Nobody wants its result any more, and it may still be paid for by the second."""
-    submit = acme.submit
-
-    async def lost(request: Any) -> Any:
-        await submit(request)
-        return await drop(request)
-
-    acme.answers["submit"] = lost
+    acme.answers["submit"] = acme.lost
     acme.polls_needed = 1_000_000
     async with open_boards(
         provider={"webhook": WEBHOOK}, execution=SLOW, webhook_url=PUBLIC
